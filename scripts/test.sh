@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, runs the tests, and prints a total as its last line.
+#   scripts/test.sh          all tests but those labelled `long`, with line coverage, then with ASan and UBSan
+#   scripts/test.sh --all    these, `long`, TSan, the release build, and clang-tidy on every file
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+everything=0
+case ${1:-} in
+    --all) everything=1 ;;
+    "") ;;
+    *) echo "test.sh: unknown argument '$1'; there is --all" >&2 && exit 2 ;;
+esac
+
+passed=0 failed=0 skipped=0 problems=()
+
+total() {
+    local status=$?
+    for problem in "${problems[@]}"; do
+        echo "test.sh: $problem" >&2
+        status=1
+    done
+    if [[ $((passed + failed)) -eq 0 ]]; then
+        echo "test.sh: no test ran" >&2
+        status=1
+    fi
+    [[ $failed -eq 0 ]] || status=1
+    echo "$passed passed, $failed failed, $skipped skipped"
+    exit "$status"
+}
+trap total EXIT
+
+# A number of ctest's report: tests, failures, skipped, disabled.
+count() { sed -n "/^[[:space:]]*$1=\"/ { s/[^0-9]//gp; q }" "$2"; }
+
+build() {
+    echo "== build: $1 (${SECONDS} s)"
+    cmake --preset "$1" >"build/$1.log" 2>&1 || { cat "build/$1.log" && return 1; }
+    cmake --build --preset "$1"
+}
+
+# run_tests PRESET [ctest arguments]
+run_tests() {
+    local preset=$1 report status=0 all bad not_run
+    shift
+    report=$PWD/build/$preset.xml
+    echo "== tests: $preset $* (${SECONDS} s)"
+    rm -f "$report"
+    ctest --preset "$preset" --output-junit "$report" "$@" </dev/null || status=$?
+    [[ -s $report ]] || { problems+=("$preset: ctest gave no report") && return; }
+    all=$(count tests "$report") bad=$(count failures "$report")
+    not_run=$(($(count skipped "$report") + $(count disabled "$report")))
+    passed=$((passed + all - bad - not_run)) failed=$((failed + bad)) skipped=$((skipped + not_run))
+    if [[ $status -ne 0 && $bad -eq 0 ]]; then
+        problems+=("$preset: ctest failed with $status")
+    fi
+}
+
+coverage() {
+    echo "== line coverage of src/ and include/ (${SECONDS} s)"
+    gcovr --root . --filter src/ --filter include/ --object-directory build/coverage --gcov-ignore-parse-errors \
+        -j "$(nproc)" --fail-under-line 95 build/coverage >build/coverage.txt || problems+=("line coverage is under 95 %")
+    cat build/coverage.txt
+}
+
+mkdir -p build
+scripts/install_deps.sh build test
+if command -v ccache >/dev/null; then
+    export CMAKE_CXX_COMPILER_LAUNCHER=ccache
+fi
+
+build coverage
+find build/coverage -name '*.gcda' -delete
+run_tests coverage
+coverage
+build asan
+run_tests asan
+
+if [[ $everything -eq 1 ]]; then
+    scripts/install_deps.sh check
+    build tsan
+    run_tests tsan
+    build release
+    run_tests release
+    run_tests release-long
+    tools/check.sh --all || problems+=("tools/check.sh found something")
+fi
