@@ -1,0 +1,281 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <marketdb/config.hpp>
+#include <marketdb/deadline.hpp>
+#include <marketdb/error.hpp>
+#include <marketdb/models.hpp>
+#include <marketdb/queries.hpp>
+
+namespace marketdb {
+
+template <class Row>
+class HistoryReader;
+
+/// The one class: keeps exchanges, symbols, book tickers, trades, funding rates and balances, and answers from memory
+/// or from the database.
+///
+/// Verbs: `find_` is memory only and never suspends; `get_` is memory, then the database; `insert_` is a durable upsert
+/// (it has reached the disk when it returns); `cleanup_` and `migrate_` change much and say so.
+///
+/// Threads:   every method may be called from any thread. `find_*` may run beside everything else but `close()`.
+/// Executor:  with one argument the manager owns an I/O thread for its timers and for `wait()`; with two it uses the
+///            caller's. A method resumes on the executor of the coroutine that awaits it. The embedded engine does its work
+///            on threads of its own; no signal handler is installed.
+/// Arguments: wrong ones throw `invalid_argument` at the call, before `co_await`. Filters and rows are copied by then.
+/// Deadlines: the last parameter bounds the whole operation; passed, it fails with `timeout` and is undone.
+/// Cancelling: through Asio's cancellation slot; the operation is undone and fails with `cancelled`, unless it had
+///            already been committed, when it returns as usual.
+/// Errors:    every method that suspends can fail with closed, unavailable, timeout, cancelled, corrupt, resource_exhausted
+///            (too many operations pending, disk full), internal; what else, and what is stored then, is said at each.
+/// Lifetime:  `close()` waits for operations in flight. The destructor closes too, and must not run on the manager's own
+///            thread, nor while a coroutine of it is suspended on an executor that nobody runs.
+class DatabaseManager {
+ public:
+    template <class T>
+    using awaitable = boost::asio::awaitable<T>;
+
+    /// Only stores the settings; nothing is opened.
+    /// Errors: invalid_argument  a setting is out of range.
+    explicit DatabaseManager(Config config);
+    DatabaseManager(Config config, boost::asio::any_io_executor executor);
+    ~DatabaseManager();
+    DatabaseManager(const DatabaseManager&) = delete;
+    DatabaseManager& operator=(const DatabaseManager&) = delete;
+
+    /// Opens the database and loads all exchanges and symbols. Makes tables only in an empty database and only if
+    /// `open_mode` is `create`; runs pending migrations only if `migrate` is set. A second call does nothing.
+    ///
+    /// Errors: unavailable      no such file (open_mode existing, read_only), no right, locked by another process.
+    ///         schema_mismatch  another program's tables; a version newer than this program may use, or older and not
+    ///                          migrated; names both versions. Nothing was changed.
+    ///         corrupt          no database, or damaged.
+    /// Cost:   reads the schema, `exchanges` and `symbols` once.
+    awaitable<void> initialize(Deadline deadline = {});
+
+    /// Waits for operations in flight, folds the log into the file and lets go of it. Pointers from `find_*` end here.
+    /// A second call does nothing. Afterwards every other method fails with `closed`.
+    awaitable<void> close(Deadline deadline = {});
+
+    [[nodiscard]] bool is_initialized() const noexcept;
+    [[nodiscard]] const Config& config() const noexcept;
+
+    /// Runs one operation and blocks until it is done: `db.wait(db.initialize())`. For programs without coroutines.
+    /// Errors: invalid_argument  called on the thread that would have to run the operation.
+    template <class T>
+    T wait(awaitable<T> operation) {
+        refuse_wait_on_own_thread();
+        return boost::asio::co_spawn(executor(), std::move(operation), boost::asio::use_future).get();
+    }
+
+    /// Where timers and `wait()` run.
+    [[nodiscard]] boost::asio::any_io_executor executor() const;
+
+    // --- exchanges and symbols ------------------------------------------------------------------------------------
+
+    /// Memory only; null if absent (or not initialised). The pointer stays valid until `close()`; after a change a new
+    /// call gives another pointer. Text in any case. Cost: nanoseconds, no lock.
+    [[nodiscard]] const Exchange* find_exchange(ExchangeId id) const noexcept;
+    [[nodiscard]] const Exchange* find_exchange(std::string_view enum_value) const noexcept;
+    [[nodiscard]] const Symbol* find_symbol(SymbolId id) const noexcept;
+
+    /// Any spelling: `BTC/USDT`, `btc-usdt`, `BTCUSDT`, `BTC_USDT`, the exchange's own. A pair on a futures exchange is
+    /// its perpetual; dated contracts are `BTC/USDT-261225`. Inactive symbols are found too, active ones win a tie; null
+    /// if several remain (`resolve_symbol` says which).
+    [[nodiscard]] const Symbol* find_symbol(ExchangeId exchange, std::string_view text) const noexcept;
+
+    /// From memory, the database being asked once when memory does not know. Absent: none.
+    awaitable<std::optional<Exchange>> get_exchange_by_enum(std::string_view enum_value, Deadline deadline = {});
+    awaitable<std::optional<Exchange>> get_exchange_by_id(ExchangeId id, Deadline deadline = {});
+    awaitable<std::optional<Symbol>> get_symbol_by_id(SymbolId id, Deadline deadline = {});
+
+    /// @param type  Unknown: any. Errors: ambiguous  several symbols fit; lists them.
+    awaitable<std::optional<Symbol>> get_symbol_by_exchange_and_pair(ExchangeId exchange, std::string_view base,
+                                                                     std::string_view quote,
+                                                                     MarketType type = MarketType::unknown,
+                                                                     Deadline deadline = {});
+
+    /// By enum_value. From memory.
+    awaitable<std::vector<Exchange>> get_all_exchanges(ExchangeFilter filter = {}, Deadline deadline = {});
+
+    /// By base, quote, spelling. From memory.
+    /// Errors: unknown_exchange.
+    awaitable<std::vector<Symbol>> get_symbols_by_exchange(ExchangeId exchange, bool active_only = true,
+                                                           Deadline deadline = {});
+
+    /// For people and start-up: every spelling, the exchange in any case.
+    /// Errors: unknown_exchange, unknown_symbol  names what was asked. ambiguous  lists the candidates.
+    awaitable<Symbol> resolve_symbol(std::string_view exchange, std::string_view text, Deadline deadline = {});
+
+    /// All symbols of a series text `EXCHANGE:SYMBOL`; `*` stands for any run of characters on either side.
+    /// Errors: as resolve_symbol; a pattern that fits nothing is unknown_symbol. invalid_argument  no colon.
+    awaitable<std::vector<Symbol>> resolve_series(std::string_view series, Deadline deadline = {});
+
+    /// Stores a new one and returns it with its id; memory knows it at once.
+    ///
+    /// Errors: constraint        it is there already (exchange: enum_value; symbol: exchange and exchange_symbol).
+    ///         invalid_argument  a text is empty or too long, or enum_value does not end in _SPOT or _FUTURES.
+    ///         unknown_exchange  the symbol's exchange_id is not stored.
+    awaitable<Exchange> insert_exchange(Exchange exchange, Deadline deadline = {});
+    awaitable<Symbol> insert_symbol(Symbol symbol, Deadline deadline = {});
+
+    /// Get or create, safe against another process doing the same. An existing row is returned unchanged.
+    awaitable<Exchange> ensure_exchange(std::string_view enum_value, Deadline deadline = {});
+    awaitable<Symbol> ensure_symbol(Symbol symbol, Deadline deadline = {});
+
+    /// Reads exchanges and symbols again now. Returns whether anything was new.
+    awaitable<bool> refresh_reference(Deadline deadline = {});
+
+    // --- writing ---------------------------------------------------------------------------------------------------
+
+    /// Stores rows of one kind. A row whose key is stored already is merged: an absent value never replaces a present one
+    /// (but the four columns of a book ticker's sides are replaced together), `received_at` keeps the earlier, else the
+    /// later write wins; if nothing differs nothing is written. Within the batch the later row wins by the same rule.
+    ///
+    /// All or nothing: on any error no row of the batch is stored. Safe to retry. Empty is a no-op.
+    ///
+    /// Errors: invalid_argument  names row index, column and value: a price or size that is not finite and positive, one
+    ///                           half of a side, no side, ask < bid, a time outside [kMinTime, kMaxTime], text too long.
+    ///         unknown_symbol, unknown_exchange  an id that is not stored (the database is asked once before).
+    ///         read_only.
+    /// Cost:   SQLite: one transaction, one fsync. Rows are sorted by key first.
+    awaitable<WriteResult> insert_book_ticker_snapshots(std::vector<BookTicker> snapshots, Deadline deadline = {});
+
+    /// As above. A trade with an empty trade_id and sequence 0 is numbered within the batch:
+    /// (received_at - timestamp in us) * 1024 + n; its trade_id becomes `~` and the sequence. A trade_id of digits
+    /// below 2^53 gives the sequence where that is 0.
+    awaitable<WriteResult> insert_trades(std::vector<Trade> trades, Deadline deadline = {});
+    awaitable<WriteResult> insert_funding_rates(std::vector<FundingRate> rates, Deadline deadline = {});
+    awaitable<WriteResult> insert_balance_snapshots(std::vector<Balance> balances, BalanceOptions options = {},
+                                                    Deadline deadline = {});
+
+    // --- latest ------------------------------------------------------------------------------------------------------
+
+    /// Memory only; none if memory does not know the series or learned the row `latest_ttl` ago or longer.
+    [[nodiscard]] std::optional<Latest<BookTicker>> find_latest_book_ticker(SymbolId symbol) const noexcept;
+    [[nodiscard]] std::optional<Latest<Trade>> find_latest_trade(SymbolId symbol) const noexcept;
+    [[nodiscard]] std::optional<Latest<FundingRate>> find_latest_funding_rate(SymbolId symbol) const noexcept;
+    [[nodiscard]] std::optional<Latest<Balance>> find_latest_balance(ExchangeId exchange, std::string_view account,
+                                                                     std::string_view asset) const noexcept;
+
+    /// The newest row (greatest timestamp, sequence) of each chosen series, newest first; of funding rates each kind's
+    /// together, the newest of either. Series without rows are absent.
+    ///
+    /// Errors: unknown_exchange, unknown_symbol  a filter names what does not exist.
+    /// Cost:   one index probe for each series that memory does not know freshly enough.
+    awaitable<std::vector<Latest<BookTicker>>> get_latest_book_tickers(LatestFilter filter = {}, Deadline deadline = {});
+    awaitable<std::vector<Latest<Trade>>> get_latest_trades(LatestFilter filter = {}, Deadline deadline = {});
+    awaitable<std::vector<Latest<FundingRate>>> get_latest_funding_rates(LatestFilter filter = {}, Deadline deadline = {});
+    awaitable<std::vector<Latest<Balance>>> get_latest_balances(LatestFilter filter = {}, Deadline deadline = {});
+
+    // --- history -----------------------------------------------------------------------------------------------------
+
+    /// The chosen rows, in order. No hidden limit: without `limit` all rows come, so use `read_history` for what may not
+    /// fit memory.
+    ///
+    /// Errors: invalid_argument  end before start, `every` or `last` negative, `last` with `start`.
+    ///         unknown_exchange, unknown_symbol.
+    ///         resource_exhausted  the received clock would need more than 4,194,304 rows in memory to re-order.
+    awaitable<History<BookTicker>> get_book_ticker_history(HistoryFilter filter = {}, Deadline deadline = {});
+    awaitable<History<Trade>> get_trade_history(HistoryFilter filter = {}, Deadline deadline = {});
+    awaitable<History<FundingRate>> get_funding_rate_history(HistoryFilter filter = {}, Deadline deadline = {});
+    awaitable<History<Balance>> get_balance_history(HistoryFilter filter = {}, Deadline deadline = {});
+
+    /// Trades of the last `back`, newest first, unless the filter says otherwise.
+    awaitable<History<Trade>> get_recent_trades(HistoryFilter filter = {},
+                                                std::chrono::microseconds back = std::chrono::minutes(60),
+                                                Deadline deadline = {});
+
+    /// The same rows in batches of bounded memory (see `HistoryReader`). Row: one of the four row types.
+    template <class Row>
+    [[nodiscard]] HistoryReader<Row> read_history(HistoryFilter filter = {});
+
+    // --- keeping it --------------------------------------------------------------------------------------------------
+
+    /// Deletes rows whose event time is older than asked, in short transactions, so that other writers go on.
+    /// Errors: read_only; invalid_argument  older_than <= 0. What was deleted before an error stays deleted.
+    awaitable<CleanupResult> cleanup_old_data(CleanupOptions options = {}, Deadline deadline = {});
+
+    /// Kept counts: costs the same for a thousand rows and a billion.
+    awaitable<DatabaseStats> get_database_stats(Deadline deadline = {});
+
+    /// Every series that has rows, by dataset, exchange, symbol.
+    awaitable<std::vector<SeriesStats>> get_series_stats(Deadline deadline = {});
+
+    /// Counters; memory only.
+    [[nodiscard]] PerformanceStats get_performance_stats() const;
+    void reset_cache_stats() noexcept;
+
+    /// Forgets latest rows (and has reference data read again at the next tick) whose `EXCHANGE:SYMBOL`, of balances
+    /// `EXCHANGE:ASSET`, fits the pattern (`*` any run of characters, any case). Returns how many latest rows went.
+    std::size_t cache_invalidate(CacheCategory category = CacheCategory::all, std::string_view pattern = "*");
+
+    // --- sources -----------------------------------------------------------------------------------------------------
+
+    /// Registers where rows will come from; put the id into their `source_id`. An unfinished source with the same
+    /// non-empty sha256 is taken up again.
+    awaitable<SourceId> begin_source(Source source, Deadline deadline = {});
+    awaitable<void> finish_source(SourceId source, std::int64_t rows, Deadline deadline = {});
+    awaitable<std::vector<Source>> get_sources(SourceFilter filter = {}, Deadline deadline = {});
+    /// Keeps rows of a file that could not be stored. Equal (source, line) is written once.
+    awaitable<WriteResult> insert_quarantined_rows(std::vector<QuarantinedRow> rows, Deadline deadline = {});
+
+    // --- schema; also before initialize() ----------------------------------------------------------------------------
+
+    awaitable<MigrationStatus> migrate_status(Deadline deadline = {});
+    /// What `migrate_up` would run; changes nothing.
+    awaitable<std::vector<MigrationStep>> migrate_plan(Deadline deadline = {});
+    /// Applies what is pending, each step in one transaction; two processes at once are safe. Returns the steps run.
+    awaitable<std::vector<MigrationStep>> migrate_up(Deadline deadline = {});
+    /// Undoes steps above `version`, newest first.
+    /// Errors: constraint  a table that would go has rows; nothing was changed.
+    awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline = {});
+
+ private:
+    template <class Row>
+    friend class HistoryReader;
+    class Impl;
+
+    void refuse_wait_on_own_thread() const;
+
+    std::shared_ptr<Impl> impl_;
+};
+
+/// Reads a history in batches of bounded memory. No transaction stays open between two batches.
+///
+/// Threads: one at a time. Lifetime: the manager must outlive it.
+template <class Row>
+class HistoryReader {
+ public:
+    HistoryReader(HistoryReader&&) noexcept;
+    HistoryReader& operator=(HistoryReader&&) noexcept;
+    ~HistoryReader();
+
+    /// The next rows, at most `max_rows`; empty at the end. Errors: as `get_book_ticker_history`.
+    boost::asio::awaitable<std::vector<Row>> next(std::size_t max_rows = 65'536, Deadline deadline = {});
+
+    /// Rows left out so far because the received clock was asked for.
+    [[nodiscard]] std::uint64_t without_received_at() const noexcept;
+
+ private:
+    friend class DatabaseManager;
+    class State;
+    explicit HistoryReader(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace marketdb

@@ -1,0 +1,16 @@
+#pragma once
+
+/// The one include.
+#include <marketdb/clock.hpp>
+#include <marketdb/config.hpp>
+#include <marketdb/database_manager.hpp>
+#include <marketdb/deadline.hpp>
+#include <marketdb/error.hpp>
+#include <marketdb/format.hpp>
+#include <marketdb/inline_string.hpp>
+#include <marketdb/log.hpp>
+#include <marketdb/measures.hpp>
+#include <marketdb/models.hpp>
+#include <marketdb/queries.hpp>
+#include <marketdb/time.hpp>
+#include <marketdb/transfer.hpp>

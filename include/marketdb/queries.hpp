@@ -1,0 +1,223 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <marketdb/models.hpp>
+
+/// What is asked of a `DatabaseManager`, and what comes back. Filters are trivially copyable: texts in them need to live
+/// only until the call returns (before `co_await`), because the method copies what it needs.
+namespace marketdb {
+
+enum class Order : std::uint8_t { ascending, descending };
+
+/// Which clock a range and an order go by. `event`: `timestamp`. `received`: `received_at`; rows without it are left out
+/// and counted.
+enum class ClockKind : std::uint8_t { event, received };
+
+/// The four time series. Texts: `book-tickers`, `trades`, `funding-rates`, `balances`.
+enum class Dataset : std::uint8_t { book_tickers, trades, funding_rates, balances };
+
+[[nodiscard]] std::string_view to_string(Dataset dataset) noexcept;
+
+/// Reads a dataset's name; `quotes` and `funding` are accepted too.
+/// Errors: invalid_argument  lists the names.
+[[nodiscard]] Dataset parse_dataset(std::string_view text);
+
+/// The place of a row in reading order, to go on after it.
+struct RowKey {
+    Timestamp timestamp = kNoTime;            ///< Absent: start at the beginning.
+    Timestamp received_at = kNoTime;          ///< Used when reading by the received clock.
+    std::int32_t series = 0;                  ///< The symbol's or, of balances, the exchange's id.
+    std::int64_t sequence = 0;                ///< Of funding rates: the kind.
+    InlineString<63> text;                    ///< Of trades: trade_id; of balances: account, a zero byte, asset.
+};
+
+[[nodiscard]] RowKey key_of(const BookTicker& row) noexcept;
+[[nodiscard]] RowKey key_of(const Trade& row) noexcept;
+[[nodiscard]] RowKey key_of(const FundingRate& row) noexcept;
+[[nodiscard]] RowKey key_of(const Balance& row) noexcept;
+
+/// One series of balances.
+struct BalanceSeries {
+    ExchangeId exchange_id{};
+    InlineString<31> account;                 ///< Empty: every account.
+    InlineString<23> asset_name;
+};
+
+/// Chooses series. Everything is optional; what is given must all hold. Names are matched in any case, and `*` in one
+/// stands for any run of characters. A name that no exchange or symbol has is an error (unknown_exchange,
+/// unknown_symbol), not an empty answer.
+struct SeriesFilter {
+    std::string_view exchange;                ///< `MEXC_SPOT`.
+    std::string_view symbol;                  ///< Any spelling; not for balances.
+    std::string_view base;
+    std::string_view quote;
+    std::span<const SymbolId> symbols;        ///< Only these; empty is no restriction; not for balances.
+    std::string_view asset;                   ///< Balances only.
+    std::string_view account;                 ///< Balances only; empty: every account.
+    std::span<const BalanceSeries> balances;  ///< Balances only: only these; empty is no restriction.
+};
+
+/// Chooses rows of the history.
+struct HistoryFilter {
+    SeriesFilter series;
+    Timestamp start = kNoTime;                ///< Inclusive; absent: from the first row.
+    Timestamp end = kNoTime;                  ///< Exclusive; absent: to the last row.
+    std::chrono::microseconds last{0};        ///< > 0: back from the newest row of all chosen series, which is included. Excludes start.
+    Order order = Order::ascending;
+    ClockKind clock = ClockKind::event;
+    std::chrono::microseconds every{0};       ///< > 0: only the last row of each bucket; buckets are multiples since 1970.
+    std::uint64_t limit = 0;                  ///< 0: no limit. Else the first so many in `order`.
+    RowKey after;                             ///< Go on after this row in `order`.
+};
+
+/// Rows in order: by time of the chosen clock, then symbol, then sequence (trades: then trade_id).
+template <class Row>
+struct History {
+    std::vector<Row> rows;
+    bool truncated = false;                   ///< `limit` cut the answer; go on with `after = key_of(rows.back())`.
+    std::uint64_t without_received_at = 0;    ///< Rows left out because the received clock was asked for.
+};
+
+/// Chooses the newest rows.
+struct LatestFilter {
+    SeriesFilter series;
+    std::chrono::microseconds max_cache_age{-1};  ///< The database is asked when memory learned the row longer ago. < 0: the
+                                                  ///< configuration's latest_ttl. 0: always.
+    std::chrono::microseconds max_age{0};     ///< > 0: leave out rows that are older (now minus received_at, else timestamp).
+    std::uint64_t limit = 0;                  ///< 0: no limit.
+};
+
+/// The newest row of a series.
+template <class Row>
+struct Latest {
+    Row row;
+    std::chrono::microseconds age{0};         ///< Now minus received_at, else minus timestamp. May be negative (clock skew).
+};
+
+/// What a write did. inserted + updated + unchanged + folded = rows given.
+struct WriteResult {
+    std::uint64_t inserted = 0;
+    std::uint64_t updated = 0;                ///< The key was there with other values; merged.
+    std::uint64_t unchanged = 0;              ///< The key was there with these values; nothing was written.
+    std::uint64_t folded = 0;                 ///< Merged into a later row of the same batch.
+    std::uint64_t rounded = 0;                ///< Stored with a rounded value (existing PostgreSQL schema only).
+
+    WriteResult& operator+=(const WriteResult& other) noexcept;
+    friend bool operator==(const WriteResult&, const WriteResult&) = default;
+};
+
+/// How balances are stored.
+struct BalanceOptions {
+    /// The batch is all that each (exchange, account) in it holds at its time: an asset that had a balance before and is
+    /// absent now is stored as zero, once. All rows of one (exchange, account) must then have one timestamp.
+    bool complete = false;
+};
+
+/// Chooses exchanges.
+struct ExchangeFilter {
+    MarketType market_type = MarketType::unknown;  ///< Unknown: both.
+    bool active_only = false;
+};
+
+/// What is removed.
+struct CleanupOptions {
+    std::chrono::microseconds older_than{std::chrono::hours(24 * 7)};  ///< By event time, back from now. Must be > 0.
+    std::optional<Dataset> dataset;           ///< None: all four.
+    bool dry_run = false;                     ///< Count only.
+};
+
+/// Rows removed (or, dry, that would be), by dataset.
+struct CleanupResult {
+    std::uint64_t book_tickers = 0;
+    std::uint64_t trades = 0;
+    std::uint64_t funding_rates = 0;
+    std::uint64_t balances = 0;
+    Timestamp cutoff = kNoTime;               ///< Rows before it went.
+};
+
+/// What a dataset holds.
+struct DatasetStats {
+    Dataset dataset{};
+    std::uint64_t rows = 0;
+    std::uint64_t series = 0;
+    Timestamp first = kNoTime;
+    Timestamp last = kNoTime;
+};
+
+struct DatabaseStats {
+    std::vector<DatasetStats> datasets;       ///< The four, in the order of `Dataset`.
+    std::uint64_t exchanges = 0;
+    std::uint64_t active_exchanges = 0;
+    std::uint64_t symbols = 0;
+    std::uint64_t active_symbols = 0;
+    std::uint64_t sources = 0;
+    std::uint64_t quarantined = 0;
+    std::uint64_t bytes = 0;                  ///< Of the database on disk, its log included.
+    std::uint64_t schema_version = 0;
+    std::string engine;                       ///< `SQLite 3.40.1`.
+};
+
+/// What one series holds.
+struct SeriesStats {
+    Dataset dataset{};
+    SymbolId symbol_id{};                     ///< 0 for balances.
+    ExchangeId exchange_id{};
+    InlineString<31> account;                 ///< Balances only.
+    InlineString<23> asset_name;              ///< Balances only.
+    std::uint64_t rows = 0;
+    Timestamp first = kNoTime;
+    Timestamp last = kNoTime;
+};
+
+/// Counters of the caches since `initialize()` or `reset_cache_stats()`.
+struct PerformanceStats {
+    std::uint64_t hits = 0;                   ///< Look-ups in memory that found something.
+    std::uint64_t misses = 0;
+    std::uint64_t total_requests = 0;
+    std::optional<double> hit_ratio;          ///< None before the first request.
+    double avg_lookup_time_ns = 0;            ///< Mean of the sampled look-ups (1 in 1,024); 0 before the first sample.
+    double avg_lookup_time_us = 0;
+    Timestamp last_refresh = kNoTime;         ///< Of the reference data.
+    std::uint64_t refreshes = 0;
+    std::uint64_t cache_size = 0;             ///< Exchanges and symbols in memory.
+    std::uint64_t latest_size = 0;            ///< Latest rows in memory.
+    std::uint64_t latest_hits = 0;
+    std::uint64_t latest_misses = 0;
+    std::uint64_t pending_operations = 0;
+    std::uint64_t rows_written = 0;           ///< Inserted or updated.
+};
+
+/// What a cache_invalidate is about.
+enum class CacheCategory : std::uint8_t { all, reference, latest, book_tickers, trades, funding_rates, balances };
+
+/// One step of the schema's history.
+struct MigrationStep {
+    std::uint32_t version = 0;
+    std::string name;
+    bool applied = false;
+    Timestamp applied_at = kNoTime;
+    std::vector<std::string> statements;      ///< What `up` runs (what `down` runs, in a plan for going down).
+};
+
+struct MigrationStatus {
+    bool exists = false;                      ///< Whether there is a marketdb schema at all.
+    std::uint32_t version = 0;                ///< Of the database; 0: empty.
+    std::uint32_t newest = 0;                 ///< That this program knows.
+    std::vector<MigrationStep> steps;
+};
+
+/// Chooses sources.
+struct SourceFilter {
+    std::string_view kind;                    ///< Empty: all.
+    std::string_view sha256;                  ///< Empty: all.
+    bool finished_only = false;
+};
+
+}  // namespace marketdb
