@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <marketdb/config.hpp>
+#include <marketdb/deadline.hpp>
+#include <marketdb/queries.hpp>
+
+#include "storage/table.hpp"
+
+namespace marketdb::storage {
+
+/// Which rows of one table to read, in key order. Everything above (several series, sampling, the received clock) is made
+/// from this one function.
+struct ScanRequest {
+    const Table* table = nullptr;
+    std::optional<SeriesKey> series;  ///< None: the whole table, by its key (small tables only).
+    Timestamp start = kNoTime;        ///< Inclusive.
+    Timestamp end = kNoTime;          ///< Exclusive.
+    bool descending = false;
+    std::uint64_t limit = 0;          ///< 0: none.
+    const std::byte* after = nullptr; ///< A row of the table (its order columns set): go on after it.
+};
+
+/// A row of the `series` table.
+struct SeriesInfo {
+    Dataset dataset{};
+    SeriesKey series;
+    std::uint64_t rows = 0;
+    Timestamp first = kNoTime;
+    Timestamp last = kNoTime;
+    std::int64_t min_skew_us = 0;     ///< Least and greatest received_at - timestamp of any row with both.
+    std::int64_t max_skew_us = 0;
+};
+
+/// What tells that somebody else wrote.
+struct ChangeMarks {
+    std::uint64_t data = 0;           ///< Differs when another connection changed anything.
+    std::uint64_t reference = 0;      ///< Differs when exchanges or symbols changed.
+    friend bool operator==(const ChangeMarks&, const ChangeMarks&) = default;
+};
+
+/// What a store can hold; read from its catalogue.
+struct Capabilities {
+    bool keeps_sequence = true;
+    bool keeps_received_at = true;
+    bool exact_doubles = true;
+    bool unknown_side = true;
+    bool unique_trades = true;
+    bool dated_contracts = true;
+    bool own_tables = true;
+};
+
+/// A database engine, type-erased: rows with their descriptor go in, a sink takes rows out. All or nothing, errors and
+/// deadlines as the public methods promise them. Operations may run at once; each resumes on its caller's executor.
+class Engine {
+ public:
+    template <class T>
+    using awaitable = boost::asio::awaitable<T>;
+
+    virtual ~Engine() = default;
+
+    /// Opens or makes the database as the configuration says.
+    virtual awaitable<void> open(Deadline deadline) = 0;
+    /// Waits for running operations; then nothing is open. No throw.
+    virtual awaitable<void> close(Deadline deadline) = 0;
+    [[nodiscard]] virtual Capabilities capabilities() const noexcept = 0;
+
+    /// Upserts rows that are prepared (checked, sorted by key, no key twice). All or nothing, durable. Keeps `series`.
+    virtual awaitable<WriteResult> write(RowSpan rows, Deadline deadline) = 0;
+    /// Inserts one row into a table with a generated id (exchanges, symbols, sources), sets the id (and created_at,
+    /// updated_at where absent is not given) in it, and counts up reference_version where it is reference data.
+    /// Errors: constraint  the natural key is there already.
+    virtual awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline) = 0;
+    /// Replaces the row of this id. Returns false if there is none.
+    virtual awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline) = 0;
+
+    virtual awaitable<void> scan(ScanRequest request, RowSink& sink, Deadline deadline) = 0;
+    /// The newest row of each series that has one, in the order of `series`, in one go.
+    virtual awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,
+                                   Deadline deadline) = 0;
+    /// Of one dataset or of all, by dataset and series.
+    virtual awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline) = 0;
+
+    /// Counts (dry) or deletes at most `limit` rows of the series before `cutoff`, oldest first, in one transaction.
+    virtual awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff,
+                                                  std::uint64_t limit, bool dry_run, Deadline deadline) = 0;
+    /// Gives freed pages back to the file system, a bounded amount.
+    virtual awaitable<void> reclaim(Deadline deadline) = 0;
+
+    virtual awaitable<ChangeMarks> poll_changes(Deadline deadline) = 0;
+    virtual awaitable<DatabaseStats> stats(Deadline deadline) = 0;
+    /// Operations that wait or run.
+    [[nodiscard]] virtual std::size_t pending() const noexcept = 0;
+
+    // Also when not open.
+    virtual awaitable<MigrationStatus> migrate_status(Deadline deadline) = 0;
+    virtual awaitable<std::vector<MigrationStep>> migrate_up(Deadline deadline) = 0;
+    virtual awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline) = 0;
+};
+
+/// The engine that the configuration names. `config` must outlive it.
+[[nodiscard]] std::unique_ptr<Engine> make_engine(const Config& config);
+
+}  // namespace marketdb::storage
