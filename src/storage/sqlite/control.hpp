@@ -1,0 +1,40 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+#include <marketdb/deadline.hpp>
+#include <marketdb/error.hpp>
+
+namespace marketdb::storage::sqlite {
+
+/// What may end an operation early: its deadline, and its caller's wish. Looked at between rows, while waiting for a lock,
+/// and by SQLite inside long statements.
+///
+/// Threads: `cancel` from any thread; the rest from the thread that runs the operation.
+class Control {
+ public:
+    explicit Control(Deadline deadline) noexcept : deadline_(deadline) {}
+    Control(const Control&) = delete;
+    Control& operator=(const Control&) = delete;
+
+    void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool is_late() const noexcept {
+        return deadline_.at != Deadline::never().at && std::chrono::steady_clock::now() >= deadline_.at;
+    }
+    [[nodiscard]] bool must_stop() const noexcept { return is_cancelled() || is_late(); }
+    [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
+
+    /// Errors: cancelled, timeout.
+    void check() const {
+        if (is_cancelled()) throw Error(ErrorCode::cancelled, "the operation was cancelled and undone");
+        if (is_late()) throw Error(ErrorCode::timeout, "the deadline passed; the operation was undone");
+    }
+
+ private:
+    Deadline deadline_;
+    std::atomic<bool> cancelled_{false};
+};
+
+}  // namespace marketdb::storage::sqlite

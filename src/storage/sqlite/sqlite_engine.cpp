@@ -1,0 +1,301 @@
+#include "storage/sqlite/sqlite_engine.hpp"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <fmt/format.h>
+
+#include "storage/sqlite/series_keeper.hpp"
+
+namespace marketdb::storage::sqlite {
+namespace {
+
+namespace asio = boost::asio;
+
+/// Resumes a coroutine on its own executor, and keeps that executor from running out of work until then.
+template <class Handler>
+class HandlerCompletion final : public Completion {
+ public:
+    explicit HandlerCompletion(Handler handler)
+        : executor_(asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked)),
+          handler_(std::move(handler)) {}
+
+    void complete(std::unique_ptr<Completion> self) override {
+        std::unique_ptr<HandlerCompletion> last(static_cast<HandlerCompletion*>(self.release()));
+        const Executor executor = executor_;
+        asio::post(executor, [last = std::move(last)]() mutable {
+            // On the executor of the coroutine: whoever cancels must be here too, so nobody looks at the slot now.
+            auto slot = asio::get_associated_cancellation_slot(last->handler_);
+            if (slot.is_connected()) slot.clear();
+            Handler handler(std::move(last->handler_));
+            last.reset();
+            std::move(handler)();
+        });
+    }
+
+ private:
+    using Executor = std::decay_t<decltype(asio::prefer(asio::get_associated_executor(std::declval<const Handler&>()),
+                                                        asio::execution::outstanding_work.tracked))>;
+    Executor executor_;
+    Handler handler_;
+};
+
+}  // namespace
+
+/// Counts an operation as pending.
+class SqliteEngine::Admission {
+ public:
+    /// Errors: resource_exhausted  too many are.
+    explicit Admission(SqliteEngine& engine) : engine_(engine) {
+        const std::size_t before = engine_.pending_.fetch_add(1, std::memory_order_relaxed);
+        if (before < engine_.config_.max_pending_operations) return;
+        engine_.pending_.fetch_sub(1, std::memory_order_relaxed);
+        throw Error(ErrorCode::resource_exhausted, fmt::format("{} operations are waiting already (max_pending_operations)",
+                                                               engine_.config_.max_pending_operations));
+    }
+    ~Admission() { engine_.pending_.fetch_sub(1, std::memory_order_relaxed); }
+    Admission(const Admission&) = delete;
+    Admission& operator=(const Admission&) = delete;
+
+ private:
+    SqliteEngine& engine_;
+};
+
+SqliteEngine::SqliteEngine(const Config& config)
+    : config_(config),
+      process_(::getpid()),
+      database_(std::make_unique<Database>(config)),
+      workers_(std::make_unique<Workers>(*database_)) {}
+
+SqliteEngine::~SqliteEngine() {
+    if (::getpid() != process_) {
+        // The threads are not here, and closing a descriptor would drop the parent's locks.
+        static_cast<void>(workers_.release());
+        static_cast<void>(closer_.release());
+        database_->abandon();
+        static_cast<void>(database_.release());
+        return;
+    }
+    if (closer_ && closer_->joinable()) closer_->join();
+    workers_->stop(std::chrono::steady_clock::time_point::min());
+    database_->close();
+}
+
+Deadline SqliteEngine::resolve(Deadline deadline) const {
+    if (!deadline.is_default()) return deadline;
+    if (config_.command_timeout.count() <= 0) return Deadline::never();
+    return Deadline::in(config_.command_timeout);
+}
+
+void SqliteEngine::require_same_process() const {
+    if (::getpid() == process_) return;
+    throw Error(ErrorCode::closed, "this process is a child (fork) of the one that opened the database; open it here anew");
+}
+
+template <class Handler>
+void SqliteEngine::start(Lane lane, Job& job, Handler handler) {
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    Workers* workers = workers_.get();
+    Job* pointer = &job;
+    if (slot.is_connected()) slot.assign([workers, pointer](asio::cancellation_type) { workers->cancel(*pointer); });
+    job.set_completion(std::make_unique<HandlerCompletion<Handler>>(std::move(handler)));
+    // From here on the job may be done, and gone, at any moment.
+    workers->submit(lane, job);
+}
+
+asio::awaitable<void> SqliteEngine::run(Lane lane, Need need, Job& job) {
+    require_same_process();
+    if (need == Need::open && !open_.load(std::memory_order_acquire)) {
+        throw Error(ErrorCode::closed, "the database is not open");
+    }
+    const Admission admission(*this);
+    SqliteEngine* engine = this;
+    Job* pointer = &job;
+    // GCC 12 destroys closures inside a co_await expression twice, so it has a name and holds pointers only.
+    auto initiate = [engine, lane, pointer](auto handler) { engine->start(lane, *pointer, std::move(handler)); };
+    const asio::use_awaitable_t<> token;
+    try {
+        co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, token);
+    } catch (const boost::system::system_error&) {
+        // Cancelled before it began: nothing was started.
+        throw Error(ErrorCode::cancelled, "the operation was cancelled before it began");
+    }
+    job.rethrow_failure();
+}
+
+asio::awaitable<void> SqliteEngine::open(Deadline deadline) {
+    require_same_process();
+    workers_->start_writer();
+    auto work = [this](JobContext& context) {
+        context.database.open(context.control);
+        if (!context.database.is_memory()) workers_->start_readers(config_.reader_threads);
+        open_.store(true, std::memory_order_release);
+    };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::nothing, job);
+}
+
+asio::awaitable<void> SqliteEngine::close(Deadline deadline) {
+    if (::getpid() != process_) co_return;
+    auto nothing = [](JobContext&) {};
+    Job job(resolve(deadline), nothing);
+    SqliteEngine* engine = this;
+    Job* pointer = &job;
+    const Deadline limit = job.control().deadline();
+    auto initiate = [engine, limit, pointer](auto handler) {
+        pointer->set_completion(std::make_unique<HandlerCompletion<decltype(handler)>>(std::move(handler)));
+        engine->begin_close(limit, *pointer);
+    };
+    const asio::use_awaitable_t<> token;
+    // Letting go cannot be cancelled, not even by a wish from before.
+    const bool throws_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, token);
+    co_await asio::this_coro::throw_if_cancelled(throws_if_cancelled);
+}
+
+void SqliteEngine::begin_close(Deadline deadline, Job& waiter) {
+    const std::scoped_lock lock(close_mutex_);
+    close_waiters_.push_back(&waiter);
+    if (closing_) return;
+    closing_ = true;
+    open_.store(false, std::memory_order_release);
+    if (closer_ && closer_->joinable()) closer_->join();
+    // On a thread of its own: the caller's may be the only one that its executor has, and waiting would stop it.
+    closer_ = std::make_unique<std::thread>([this, deadline] { finish_close(deadline); });
+}
+
+void SqliteEngine::finish_close(Deadline deadline) noexcept {
+    workers_->stop(deadline.at);
+    database_->close();
+    std::vector<Job*> waiters;
+    {
+        const std::scoped_lock lock(close_mutex_);
+        waiters = std::exchange(close_waiters_, {});
+        closing_ = false;
+    }
+    for (Job* waiter : waiters) waiter->complete();
+}
+
+asio::awaitable<WriteResult> SqliteEngine::write(RowSpan rows, Deadline deadline) {
+    WriteResult result;
+    if (rows.count == 0) co_return result;
+    auto work = [&result, &rows](JobContext& context) { result = context.database.write(rows, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+    co_return result;
+}
+
+asio::awaitable<void> SqliteEngine::insert_one(const Table& table, std::byte* row, Deadline deadline) {
+    auto work = [&table, row](JobContext& context) { context.database.insert_one(table, row, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+}
+
+asio::awaitable<bool> SqliteEngine::update_one(const Table& table, const std::byte* row, Deadline deadline) {
+    bool found = false;
+    auto work = [&](JobContext& context) { found = context.database.update_one(table, row, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+    co_return found;
+}
+
+asio::awaitable<void> SqliteEngine::scan(ScanRequest request, RowSink& sink, Deadline deadline) {
+    auto work = [&](JobContext& context) { context.store->scan(request, sink, context.control, context.database.ticket()); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::readers, Need::open, job);
+}
+
+asio::awaitable<void> SqliteEngine::latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,
+                                           Deadline deadline) {
+    auto work = [&](JobContext& context) { context.store->latest(table, series, sink, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::readers, Need::open, job);
+}
+
+asio::awaitable<std::vector<SeriesInfo>> SqliteEngine::series(std::optional<Dataset> dataset, Deadline deadline) {
+    std::vector<SeriesInfo> result;
+    auto work = [&](JobContext& context) { result = read_series(*context.connection, dataset); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::readers, Need::open, job);
+    co_return result;
+}
+
+asio::awaitable<std::uint64_t> SqliteEngine::erase_before(const Table& table, SeriesKey series, Timestamp cutoff,
+                                                          std::uint64_t limit, bool dry_run, Deadline deadline) {
+    std::uint64_t count = 0;
+    auto work = [&](JobContext& context) {
+        count = dry_run ? context.store->count_before(table, series, cutoff, limit)
+                        : context.database.erase_before(table, series, cutoff, limit, context.control);
+    };
+    Job job(resolve(deadline), work);
+    const Lane lane = dry_run ? Lane::readers : Lane::writer;
+    co_await run(lane, Need::open, job);
+    co_return count;
+}
+
+asio::awaitable<void> SqliteEngine::reclaim(Deadline deadline) {
+    auto work = [](JobContext& context) { context.database.reclaim(context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+}
+
+asio::awaitable<ChangeMarks> SqliteEngine::poll_changes(Deadline deadline) {
+    ChangeMarks marks;
+    auto work = [&](JobContext& context) { marks = context.database.poll_changes(context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+    co_return marks;
+}
+
+asio::awaitable<DatabaseStats> SqliteEngine::stats(Deadline deadline) {
+    DatabaseStats result;
+    auto work = [&](JobContext& context) { result = context.store->stats(); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::readers, Need::open, job);
+    co_return result;
+}
+
+asio::awaitable<MigrationStatus> SqliteEngine::migrate_status(Deadline deadline) {
+    require_same_process();
+    workers_->start_writer();
+    MigrationStatus result;
+    auto work = [&](JobContext& context) { result = context.database.migrate_status(context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::nothing, job);
+    co_return result;
+}
+
+asio::awaitable<std::vector<MigrationStep>> SqliteEngine::migrate_up(Deadline deadline) {
+    require_same_process();
+    workers_->start_writer();
+    std::vector<MigrationStep> result;
+    auto work = [&](JobContext& context) { result = context.database.migrate_up(context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::nothing, job);
+    co_return result;
+}
+
+asio::awaitable<std::vector<MigrationStep>> SqliteEngine::migrate_down(std::uint32_t version, Deadline deadline) {
+    require_same_process();
+    workers_->start_writer();
+    std::vector<MigrationStep> result;
+    auto work = [&](JobContext& context) { result = context.database.migrate_down(version, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::nothing, job);
+    co_return result;
+}
+
+}  // namespace marketdb::storage::sqlite

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "storage/engine.hpp"
+#include "storage/sqlite/workers.hpp"
+
+namespace marketdb::storage::sqlite {
+
+/// The engine on a SQLite file, or in memory. Coroutines hand their work to the database's own threads and are resumed on
+/// their executor, whose work they count as until then.
+///
+/// In a child after fork() every operation fails, and the destructor lets everything be as the parent has it.
+class SqliteEngine final : public Engine {
+ public:
+    /// `config` must outlive it.
+    explicit SqliteEngine(const Config& config);
+    ~SqliteEngine() override;
+    SqliteEngine(const SqliteEngine&) = delete;
+    SqliteEngine& operator=(const SqliteEngine&) = delete;
+
+    awaitable<void> open(Deadline deadline) override;
+    awaitable<void> close(Deadline deadline) override;
+    [[nodiscard]] Capabilities capabilities() const noexcept override { return {}; }
+
+    awaitable<WriteResult> write(RowSpan rows, Deadline deadline) override;
+    awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline) override;
+    awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline) override;
+    awaitable<void> scan(ScanRequest request, RowSink& sink, Deadline deadline) override;
+    awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, Deadline deadline) override;
+    awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline) override;
+    awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
+                                          bool dry_run, Deadline deadline) override;
+    awaitable<void> reclaim(Deadline deadline) override;
+    awaitable<ChangeMarks> poll_changes(Deadline deadline) override;
+    awaitable<DatabaseStats> stats(Deadline deadline) override;
+    [[nodiscard]] std::size_t pending() const noexcept override { return pending_.load(std::memory_order_relaxed); }
+
+    awaitable<MigrationStatus> migrate_status(Deadline deadline) override;
+    awaitable<std::vector<MigrationStep>> migrate_up(Deadline deadline) override;
+    awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline) override;
+
+ private:
+    enum class Need : std::uint8_t { open, nothing };
+    class Admission;
+
+    /// Runs a job and rethrows what it threw.
+    awaitable<void> run(Lane lane, Need need, Job& job);
+    template <class Handler>
+    void start(Lane lane, Job& job, Handler handler);
+    [[nodiscard]] Deadline resolve(Deadline deadline) const;
+    void require_same_process() const;
+    void begin_close(Deadline deadline, Job& waiter);
+    void finish_close(Deadline deadline) noexcept;
+
+    const Config& config_;
+    const int process_;
+    std::unique_ptr<Database> database_;
+    std::unique_ptr<Workers> workers_;
+    std::atomic<std::size_t> pending_{0};
+    std::atomic<bool> open_{false};
+
+    std::mutex close_mutex_;
+    // guarded by close_mutex_
+    bool closing_ = false;
+    std::vector<Job*> close_waiters_;
+    std::unique_ptr<std::thread> closer_;
+};
+
+}  // namespace marketdb::storage::sqlite

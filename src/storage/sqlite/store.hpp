@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/engine.hpp"
+#include "storage/sqlite/connection.hpp"
+#include "storage/sqlite/control.hpp"
+#include "storage/table.hpp"
+
+namespace marketdb::storage::sqlite {
+
+/// A row in memory of its own, with members at their alignment.
+class ScratchRow {
+ public:
+    explicit ScratchRow(const Table& table) : words_((table.row_size + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t)) {}
+    [[nodiscard]] std::byte* get() noexcept { return reinterpret_cast<std::byte*>(words_.data()); }
+
+ private:
+    std::vector<std::max_align_t> words_;
+};
+
+/// Counts up when the writer wants readers to let go of their snapshots; a long scan then goes on in a new one.
+using SnapshotTicket = std::atomic<std::uint32_t>;
+
+/// The operations of the engine on one connection, one at a time. What writes must run in a `WriteTransaction`.
+///
+/// Threads: those of its connection.
+class Store {
+ public:
+    explicit Store(Connection& connection) : connection_(connection) {}
+
+    /// Upserts rows that are sorted by key, no key twice.
+    ///
+    /// Errors: unknown_symbol, unknown_exchange  names row and id. constraint  names table, row and column.
+    WriteResult write(RowSpan rows, const Control& control);
+    /// Sets the generated id, and created_at and updated_at where the table has them and they are absent, to `now`.
+    /// Errors: constraint  the natural key is there already. As `write`.
+    void insert_one(const Table& table, std::byte* row, Timestamp now);
+    /// Keeps created_at where the row has none; sets updated_at to `now`. False if there is no such id.
+    bool update_one(const Table& table, const std::byte* row, Timestamp now);
+    std::uint64_t erase_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit);
+    /// Gives at most so many free pages back to the file system.
+    void reclaim(std::uint32_t pages);
+
+    void scan(const ScanRequest& request, RowSink& sink, const Control& control, const SnapshotTicket& ticket);
+    void latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, const Control& control);
+    std::uint64_t count_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit);
+    DatabaseStats stats();
+    std::uint64_t data_version();
+    std::uint64_t reference_version();
+
+ private:
+    /// The texts of a table's statements, made once.
+    struct Texts {
+        std::string insert, select, update, update_by_id;
+    };
+
+    const Texts& texts(const Table& table);
+    std::uint64_t integer(std::string_view sql);
+    bool insert_row(Statement& insert, const std::byte* row, const Table& table, std::size_t index);
+    [[noreturn]] void refuse(int code, const std::byte* row, const Table& table, std::size_t index);
+    void refuse_unknown_reference(const std::byte* row, const Table& table, std::size_t index);
+    void count_reference_change(const Table& table);
+    bool scan_part(const ScanRequest& request, const std::byte* after, std::uint64_t& left, RowSink& sink,
+                   const Control& control, const SnapshotTicket& ticket, std::byte* last);
+
+    Connection& connection_;
+    std::unordered_map<const Table*, Texts> texts_;
+};
+
+}  // namespace marketdb::storage::sqlite

@@ -1,0 +1,150 @@
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "storage/sql.hpp"
+#include "storage/sqlite/row_codec.hpp"
+#include "storage/sqlite/series_keeper.hpp"
+#include "storage/sqlite/store.hpp"
+#include "storage/sqlite/transaction.hpp"
+
+namespace marketdb::storage::sqlite {
+namespace {
+
+constexpr std::size_t kRowsBetweenChecks = 256;
+
+std::int64_t count_of(Timestamp time) noexcept { return time.time_since_epoch().count(); }
+
+/// Binds what `scan_sql` of this shape asks for. `series` is a row that holds the series asked for.
+void bind_scan(Statement& statement, const ScanRequest& request, const ScanShape& shape, const std::byte* series,
+               const std::byte* after) {
+    const Table& table = *request.table;
+    int parameter = 1;
+    if (shape.series) parameter = bind_in_turn(statement, parameter, series, table, table.series);
+    if (shape.start) statement.bind(parameter++, count_of(request.start));
+    if (shape.end) {
+        Timestamp end = request.end;
+        // Both bounds hold; the index range must be the tighter one.
+        if (after != nullptr && shape.descending && shape.series) {
+            end = std::min(end, load<Timestamp>(after, *table.find(Role::event_time)) + std::chrono::microseconds(1));
+        }
+        statement.bind(parameter++, count_of(end));
+    }
+    if (shape.after) parameter = bind_in_turn(statement, parameter, after, table, scan_order(table, shape.series));
+}
+
+}  // namespace
+
+void Store::scan(const ScanRequest& request, RowSink& sink, const Control& control, const SnapshotTicket& ticket) {
+    const Connection::Scope scope(connection_, control);
+    std::uint64_t left = request.limit == 0 ? std::numeric_limits<std::uint64_t>::max() : request.limit;
+    ScratchRow last(*request.table);
+    const std::byte* after = request.after;
+    while (!scan_part(request, after, left, sink, control, ticket, last.get())) after = last.get();
+}
+
+/// Reads until the end or until the writer wants the snapshot back; then false, and the last row is in `last`.
+bool Store::scan_part(const ScanRequest& request, const std::byte* after, std::uint64_t& left, RowSink& sink,
+                      const Control& control, const SnapshotTicket& ticket, std::byte* last) {
+    const Table& table = *request.table;
+    const ScanShape shape{.series = request.series.has_value(),
+                          .start = is_present(request.start),
+                          .end = is_present(request.end),
+                          .after = after != nullptr,
+                          .descending = request.descending};
+    const std::uint32_t issued = ticket.load(std::memory_order_relaxed);
+    StatementUse rows(connection_.statement(scan_sql(table, shape, Dialect::sqlite)));
+    ScratchRow series(table);
+    if (request.series) set_series(table, series.get(), *request.series);
+    bind_scan(*rows, request, shape, series.get(), after);
+    for (std::size_t i = 1; left > 0 && rows->step(); ++i) {
+        std::byte* slot = sink.slot();
+        decode_row(*rows, slot, table);
+        --left;
+        const bool look = i % kRowsBetweenChecks == 0;
+        const bool let_go = look && ticket.load(std::memory_order_relaxed) != issued;
+        if (let_go) std::memcpy(last, slot, table.row_size);
+        if (!sink.commit()) return true;
+        if (look) control.check();
+        if (let_go) return false;
+    }
+    return true;
+}
+
+void Store::latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, const Control& control) {
+    const Connection::Scope scope(connection_, control);
+    const ScanShape shape{.series = true, .descending = true, .limit = true};
+    const ReadTransaction snapshot(connection_);
+    Statement& newest = connection_.statement(scan_sql(table, shape, Dialect::sqlite));
+    ScratchRow key(table);
+    std::size_t looked_at = 0;
+    for (const SeriesKey& each : series) {
+        if (looked_at++ % kRowsBetweenChecks == 0) control.check();
+        const StatementUse use(newest);
+        set_series(table, key.get(), each);
+        const int limit = bind_in_turn(newest, 1, key.get(), table, table.series);
+        newest.bind(limit, std::int64_t{1});
+        if (!newest.step()) continue;
+        decode_row(newest, sink.slot(), table);
+        if (!sink.commit()) return;
+    }
+}
+
+std::uint64_t Store::count_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit) {
+    std::string conditions;
+    int parameter = 1;
+    for (const std::uint8_t index : table.series) {
+        conditions += fmt::format("{} = ?{} AND ", quote_identifier(table.at(index).name), parameter++);
+    }
+    conditions += fmt::format("{} < ?{}", quote_identifier(table.find(Role::event_time)->name), parameter++);
+    StatementUse count(connection_.statement(fmt::format("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT ?{})",
+                                                         quote_identifier(table.name), conditions, parameter)));
+    ScratchRow row(table);
+    set_series(table, row.get(), series);
+    const int next = bind_in_turn(*count, 1, row.get(), table, table.series);
+    count->bind(next, count_of(cutoff));
+    count->bind(next + 1, limit == 0 ? std::int64_t{-1} : static_cast<std::int64_t>(limit));
+    count->step();
+    return static_cast<std::uint64_t>(count->integer(0));
+}
+
+DatabaseStats Store::stats() {
+    const ReadTransaction snapshot(connection_);
+    DatabaseStats stats;
+    stats.datasets = read_dataset_stats(connection_);
+    StatementUse counts(connection_.statement(
+        "SELECT (SELECT count(*) FROM exchanges), (SELECT count(*) FROM exchanges WHERE is_active),"
+        " (SELECT count(*) FROM symbols), (SELECT count(*) FROM symbols WHERE is_active),"
+        " (SELECT count(*) FROM sources), (SELECT count(*) FROM quarantined_rows)"));
+    counts->step();
+    const auto count = [&counts](int column) { return static_cast<std::uint64_t>(counts->integer(column)); };
+    stats.exchanges = count(0);
+    stats.active_exchanges = count(1);
+    stats.symbols = count(2);
+    stats.active_symbols = count(3);
+    stats.sources = count(4);
+    stats.quarantined = count(5);
+    stats.schema_version = integer("SELECT max(version) FROM schema_migrations");
+    stats.bytes = integer("PRAGMA page_count") * integer("PRAGMA page_size");
+    struct stat log {};
+    if (::stat((connection_.file() + "-wal").c_str(), &log) == 0) stats.bytes += static_cast<std::uint64_t>(log.st_size);
+    stats.engine = fmt::format("SQLite {}", sqlite3_libversion());
+    return stats;
+}
+
+std::uint64_t Store::integer(std::string_view sql) {
+    StatementUse value(connection_.statement(sql));
+    value->step();
+    return static_cast<std::uint64_t>(value->integer(0));
+}
+
+std::uint64_t Store::data_version() { return integer("PRAGMA data_version"); }
+
+std::uint64_t Store::reference_version() { return integer("SELECT version FROM reference_version"); }
+
+}  // namespace marketdb::storage::sqlite

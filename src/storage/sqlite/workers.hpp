@@ -1,0 +1,127 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "storage/sqlite/control.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/store.hpp"
+
+namespace marketdb::storage::sqlite {
+
+/// Tells whoever waits for a job that it is done. Called once, from any thread; the job may be gone when it returns.
+class Completion {
+ public:
+    virtual ~Completion() = default;
+    /// @param self  This object, whose owner is from now on the call itself.
+    virtual void complete(std::unique_ptr<Completion> self) = 0;
+};
+
+/// What a job may use while it runs.
+struct JobContext {
+    Database& database;      ///< Only in the writer's lane.
+    Store* store;            ///< Of the thread's own connection; null in the writer's lane while the database is not open.
+    Connection* connection;  ///< The same.
+    const Control& control;
+};
+
+/// One operation of the engine on a worker thread. It lies in the frame of the coroutine that waits for it, which stays
+/// until the completion.
+class Job {
+ public:
+    /// `work` must outlive the job; it is called with a `JobContext&`.
+    template <class Work>
+    Job(Deadline deadline, Work& work)
+        : control_(deadline), work_(&work), call_([](void* callable, JobContext& context) {
+              (*static_cast<Work*>(callable))(context);
+          }) {}
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+
+    void set_completion(std::unique_ptr<Completion> completion) noexcept { completion_ = std::move(completion); }
+    [[nodiscard]] Control& control() noexcept { return control_; }
+    /// After completion. Errors: what the work threw; timeout or cancelled if it never ran.
+    void rethrow_failure() const {
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+    void run(JobContext& context) noexcept;
+    void fail(std::exception_ptr failure) noexcept { failure_ = std::move(failure); }
+    [[nodiscard]] const std::exception_ptr& failure() const noexcept { return failure_; }
+    /// The job must not be touched afterwards.
+    void complete() noexcept;
+
+ private:
+    Control control_;
+    void* work_;
+    void (*call_)(void*, JobContext&);
+    std::exception_ptr failure_;
+    std::unique_ptr<Completion> completion_;
+};
+
+/// Which threads run a job.
+enum class Lane : std::uint8_t { writer, readers };
+
+/// The threads of one database: one that writes, and a pool whose members read, each on a connection of its own, opened at
+/// its first job. A job that waits longer than its deadline, or is cancelled while it waits, ends at that moment and not
+/// when its turn comes.
+///
+/// Threads: all functions from any thread, but `stop` not from one of its own.
+class Workers {
+ public:
+    explicit Workers(Database& database) : database_(database) {}
+    ~Workers();
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+
+    /// Does nothing if they run.
+    void start_writer();
+    void start_readers(std::uint32_t count);
+    /// A job that comes when they do not run (any more) fails with `closed`.
+    void submit(Lane lane, Job& job);
+    /// Ends a job: at once if it waits, at its next look if it runs.
+    void cancel(Job& job);
+    /// Lets all jobs end, those that have not by then are cancelled. Then no thread runs.
+    void stop(std::chrono::steady_clock::time_point patience);
+
+ private:
+    using Moment = std::chrono::steady_clock::time_point;
+    using Queue = std::deque<Job*>;
+
+    void run_writer();
+    void run_reader();
+    void run_watch();
+    [[nodiscard]] Job* next(Lane lane);
+    void finish(Job& job);
+    void read(Job& job, std::unique_ptr<Connection>& connection, std::unique_ptr<Store>& store);
+    [[nodiscard]] Queue& queue(Lane lane) noexcept { return lane == Lane::writer ? writer_queue_ : reader_queue_; }
+    std::vector<Job*> take_expired(Moment now);
+    template <class Function>
+    void start_thread(Function function);
+
+    Database& database_;
+
+    std::mutex mutex_;
+    std::condition_variable writer_wakes_;
+    std::condition_variable readers_wake_;
+    std::condition_variable watch_wakes_;
+    std::condition_variable idle_;
+    // guarded by mutex_
+    Queue writer_queue_;
+    Queue reader_queue_;
+    std::vector<Job*> running_;
+    std::vector<std::thread> threads_;
+    Moment watch_until_ = Moment::max();
+    bool has_writer_ = false;
+    bool has_readers_ = false;
+    bool stopping_ = false;
+};
+
+}  // namespace marketdb::storage::sqlite
