@@ -1,0 +1,120 @@
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/text.hpp"
+#include "manager/impl.hpp"
+
+namespace marketdb {
+namespace {
+
+using storage::SeriesKey;
+using storage::Table;
+
+template <class Row>
+std::chrono::microseconds age_of(const Row& row, Timestamp now) noexcept {
+    return now - (is_present(row.received_at) ? row.received_at : row.timestamp);
+}
+
+}  // namespace
+
+template <class Row>
+std::optional<Latest<Row>> DatabaseManager::Impl::find_latest(const SeriesKey& series) const noexcept {
+    const Table& table = storage::table_of<Row>();
+    Latest<Row> found;
+    const auto answer = latest_cache(*table.dataset)
+                            .find(series, clock_->steady_now(), std::chrono::microseconds(-1), true,
+                                  reinterpret_cast<std::byte*>(&found.row));
+    if (answer != cache::LatestCache::Answer::row) return std::nullopt;
+    found.age = age_of(found.row, clock_->now());
+    return found;
+}
+
+boost::asio::awaitable<void> DatabaseManager::Impl::ask_latest(const Table& table, const std::vector<SeriesKey>& series,
+                                                               RowBuffer& rows, Deadline deadline) {
+    cache::LatestCache& cache = latest_cache(*table.dataset);
+    const std::uint64_t token = cache.token();
+    // Memory has learned the rows when it asked, not when the answer came: a slow answer is old already.
+    const auto asked = clock_->steady_now();
+    co_await engine_->latest(table, series, rows, deadline);
+    const storage::RowSpan answer = rows.span(table);
+    cache.learn_answer(series, answer, asked, token);
+}
+
+template <class Row>
+boost::asio::awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter series,
+                                                                                   LatestFilter filter,
+                                                                                   Deadline deadline) {
+    const Table& table = storage::table_of<Row>();
+    const std::vector<SeriesKey> chosen = co_await choose_series(table, series, deadline);
+    std::vector<Latest<Row>> result;
+    std::vector<SeriesKey> unknown;
+    cache::LatestCache& cache = latest_cache(*table.dataset);
+    const auto steady_now = clock_->steady_now();
+    for (const SeriesKey& one : chosen) {
+        Latest<Row> latest;
+        const auto answer =
+            cache.find(one, steady_now, filter.max_cache_age, false, reinterpret_cast<std::byte*>(&latest.row));
+        if (answer == cache::LatestCache::Answer::unknown) unknown.push_back(one);
+        if (answer == cache::LatestCache::Answer::row) result.push_back(latest);
+    }
+    cache.count(chosen.size() - unknown.size(), unknown.size());
+    if (!unknown.empty()) {
+        RowBuffer rows(table);
+        co_await ask_latest(table, unknown, rows, deadline);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            std::memcpy(&result.emplace_back().row, rows[i], sizeof(Row));
+        }
+    }
+    const Timestamp now = clock_->now();
+    for (Latest<Row>& one : result) one.age = age_of(one.row, now);
+    if (filter.max_age.count() > 0) {
+        std::erase_if(result, [&filter](const Latest<Row>& one) { return one.age > filter.max_age; });
+    }
+    const auto bytes = [](const Latest<Row>& one) { return reinterpret_cast<const std::byte*>(&one.row); };
+    std::sort(result.begin(), result.end(), [&](const Latest<Row>& a, const Latest<Row>& b) {
+        if (a.row.timestamp != b.row.timestamp) return a.row.timestamp > b.row.timestamp;
+        return storage::compare(bytes(a), bytes(b), table, table.series) < 0;
+    });
+    if (filter.limit > 0 && result.size() > filter.limit) result.resize(filter.limit);
+    co_return result;
+}
+
+std::size_t DatabaseManager::Impl::invalidate(CacheCategory category, std::string_view pattern) {
+    if (category == CacheCategory::all || category == CacheCategory::reference) refresh_wanted_.store(true);
+    const auto fits_balance = [&](const SeriesKey& series) {
+        const Exchange* exchange = reference_.find_exchange(ExchangeId{series.id});
+        return exchange != nullptr && core::matches_pattern(pattern, exchange->enum_value.str() + ":" + series.asset.str());
+    };
+    const auto fits_symbol = [&](const SeriesKey& series) {
+        const Symbol* symbol = reference_.find_symbol(SymbolId{series.id});
+        if (symbol == nullptr) return false;
+        const Exchange* exchange = reference_.find_exchange(symbol->exchange_id);
+        if (exchange == nullptr) return false;
+        const std::string prefix = exchange->enum_value.str() + ":";
+        return core::matches_pattern(pattern, prefix + pair(*symbol)) ||
+               core::matches_pattern(pattern, prefix + symbol->exchange_symbol.str());
+    };
+    std::size_t gone = 0;
+    for (std::size_t i = 0; i < latest_.size(); ++i) {
+        const auto dataset = static_cast<Dataset>(i);
+        const auto own = static_cast<CacheCategory>(static_cast<std::size_t>(CacheCategory::book_tickers) + i);
+        if (category != CacheCategory::all && category != CacheCategory::latest && category != own) continue;
+        gone += latest_[i]->erase_if([&](const SeriesKey& series, const std::byte*) {
+            return dataset == Dataset::balances ? fits_balance(series) : fits_symbol(series);
+        });
+    }
+    return gone;
+}
+
+#define MARKETDB_INSTANTIATE_LATEST(Row)                                                                         \
+    template std::optional<Latest<Row>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;     \
+    template boost::asio::awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter, \
+                                                                                                LatestFilter, Deadline);
+MARKETDB_INSTANTIATE_LATEST(BookTicker)
+MARKETDB_INSTANTIATE_LATEST(Trade)
+MARKETDB_INSTANTIATE_LATEST(FundingRate)
+MARKETDB_INSTANTIATE_LATEST(Balance)
+#undef MARKETDB_INSTANTIATE_LATEST
+
+}  // namespace marketdb

@@ -1,0 +1,219 @@
+#include <pthread.h>
+
+#include <csignal>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "manager/impl.hpp"
+
+namespace marketdb {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr auto kSessionRowsDeadline = std::chrono::seconds(5);
+
+}  // namespace
+
+IoThread::IoThread() : context_(1), work_(asio::make_work_guard(context_)) {
+    // The host program's signals are its own: this thread must never be the one that takes them.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { context_.run(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+IoThread::~IoThread() {
+    work_.reset();
+    context_.stop();
+    if (thread_.joinable()) thread_.join();
+}
+
+DatabaseManager::Impl::Impl(Config config, std::optional<asio::any_io_executor> executor)
+    : config_(std::move(config)),
+      clock_(config_.clock ? config_.clock : system_clock()),
+      io_thread_(executor ? nullptr : std::make_unique<IoThread>()),
+      executor_(executor ? *executor : asio::any_io_executor(io_thread_->context().get_executor())),
+      strand_(asio::make_strand(executor_)),
+      engine_(storage::make_engine(config_)) {
+    for (std::size_t i = 0; i < latest_.size(); ++i) {
+        latest_[i] = std::make_unique<cache::LatestCache>(storage::table_of(static_cast<Dataset>(i)), config_.latest_ttl);
+    }
+}
+
+DatabaseManager::Impl::~Impl() = default;
+
+void DatabaseManager::Impl::abandon() noexcept {
+    state_.store(State::closed);
+    std::shared_ptr<asio::steady_timer> timer;
+    {
+        const std::scoped_lock lock(session_mutex_);
+        timer = std::exchange(timer_, nullptr);
+    }
+    if (timer) asio::post(strand_, [timer] { timer->cancel(); });
+    timer.reset();
+    io_thread_.reset();
+}
+
+DatabaseManager::Impl::InFlight::InFlight(Impl& impl) : impl_(impl) {
+    // Counted first, looked at second: close() looks the other way round, so that one of the two sees the other.
+    impl_.in_flight_.fetch_add(1, std::memory_order_seq_cst);
+    const State state = impl_.state_.load(std::memory_order_seq_cst);
+    if (state == State::open) return;
+    impl_.in_flight_.fetch_sub(1, std::memory_order_acq_rel);
+    const bool never = state == State::fresh || state == State::opening;
+    throw Error(ErrorCode::closed, never ? "the manager is not initialised: call initialize() first"
+                                         : "the manager was closed");
+}
+
+Deadline DatabaseManager::Impl::resolve(Deadline deadline) const {
+    if (!deadline.is_default()) return deadline;
+    if (config_.command_timeout.count() <= 0) return Deadline::never();
+    return Deadline::in(config_.command_timeout);
+}
+
+bool DatabaseManager::Impl::waits_here() const {
+    if (io_thread_) return io_thread_->runs_here();
+    const auto* context = executor_.target<asio::io_context::executor_type>();
+    return context != nullptr && context->running_in_this_thread();
+}
+
+void DatabaseManager::Impl::log(LogLevel level, std::string_view text) const {
+    if (!config_.log) return;
+    const std::scoped_lock lock(log_mutex_);
+    config_.log(level, text);
+}
+
+asio::awaitable<void> DatabaseManager::Impl::initialize(std::shared_ptr<Impl> self, Deadline deadline) {
+    State expected = State::fresh;
+    if (!self->state_.compare_exchange_strong(expected, State::opening)) {
+        if (expected == State::open) co_return;
+        const bool opening = expected == State::opening;
+        throw Error(ErrorCode::closed, opening ? "initialize() is running already" : "the manager was closed");
+    }
+    std::exception_ptr failure;
+    try {
+        co_await self->open_and_load(deadline);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) {
+        co_await self->engine_->close(deadline);
+        self->state_.store(State::fresh);
+        std::rethrow_exception(failure);
+    }
+    self->state_.store(State::open);
+    for (const std::string& notice : self->config_.notices) self->log(LogLevel::info, notice);
+    self->start_maintenance();
+}
+
+asio::awaitable<void> DatabaseManager::Impl::open_and_load(Deadline deadline) {
+    co_await engine_->open(deadline);
+    const storage::ChangeMarks marks = co_await engine_->poll_changes(deadline);
+    co_await load_reference(deadline);
+    reference_mark_.store(marks.reference);
+    data_mark_.store(marks.data);
+}
+
+asio::awaitable<void> DatabaseManager::Impl::close(std::shared_ptr<Impl> self, Deadline deadline) {
+    State expected = State::open;
+    if (!self->state_.compare_exchange_strong(expected, State::closing, std::memory_order_seq_cst)) {
+        if (expected == State::fresh) self->state_.store(State::closed);
+        co_return;
+    }
+    std::shared_ptr<asio::steady_timer> timer;
+    SourceId session{};
+    {
+        const std::scoped_lock lock(self->session_mutex_);
+        timer = std::exchange(self->timer_, nullptr);
+        session = self->session_;
+    }
+    if (timer) asio::post(self->strand_, [timer] { timer->cancel(); });
+
+    // Operations in flight end by themselves or at their deadlines. There is nothing to be notified by that would not cost
+    // every operation a lock, and closing is rare: look again every millisecond.
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    while (self->in_flight_.load(std::memory_order_seq_cst) > 0 && std::chrono::steady_clock::now() < deadline.at) {
+        pause.expires_after(std::chrono::milliseconds(1));
+        co_await pause.async_wait(asio::use_awaitable);
+    }
+    if (session != SourceId{}) {
+        try {
+            const auto rows = static_cast<std::int64_t>(self->rows_written_.load());
+            co_await self->finish_source(session, rows, Deadline::in(kSessionRowsDeadline));
+        } catch (const Error& error) {
+            self->log(LogLevel::warning, std::string("the session's row count could not be noted: ") + error.what());
+        }
+    }
+    co_await self->engine_->close(deadline);
+    self->state_.store(State::closed);
+}
+
+void DatabaseManager::Impl::start_maintenance() {
+    auto timer = std::make_shared<asio::steady_timer>(strand_);
+    {
+        const std::scoped_lock lock(session_mutex_);
+        timer_ = timer;
+    }
+    asio::co_spawn(strand_, maintain(weak_from_this(), timer, config_.poll_interval), asio::detached);
+}
+
+asio::awaitable<void> DatabaseManager::Impl::maintain(std::weak_ptr<Impl> weak,
+                                                      std::shared_ptr<asio::steady_timer> timer,
+                                                      std::chrono::microseconds interval) {
+    for (;;) {
+        timer->expires_after(interval);
+        boost::system::error_code ignored;
+        co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        // Only held while working, so that a manager can go while its timer waits.
+        const std::shared_ptr<Impl> self = weak.lock();
+        if (!self || !self->is_open()) co_return;
+        std::string failure;
+        try {
+            co_await self->tick();
+        } catch (const std::exception& error) {
+            failure = error.what();
+        }
+        if (!failure.empty() && self->is_open()) {
+            self->log(LogLevel::warning, "looking for changes of other programs failed: " + failure);
+        }
+    }
+}
+
+asio::awaitable<void> DatabaseManager::Impl::tick() {
+    const InFlight guard(*this);
+    const auto now = clock_->steady_now();
+    for (const auto& cache : latest_) cache->sweep(now);
+
+    const Deadline deadline = Deadline::in(std::chrono::seconds(10));
+    const storage::ChangeMarks marks = co_await engine_->poll_changes(deadline);
+    const std::chrono::nanoseconds refreshed{refreshed_steady_ns_.load(std::memory_order_relaxed)};
+    const bool expired = now.time_since_epoch() - refreshed >= config_.reference_ttl;
+    const bool wanted = refresh_wanted_.exchange(false);
+    if (marks.reference != reference_mark_.load(std::memory_order_acquire) || expired || wanted) {
+        co_await load_reference(deadline);
+        reference_mark_.store(marks.reference, std::memory_order_release);
+    }
+    if (marks.data != data_mark_.exchange(marks.data)) co_await refresh_latest();
+}
+
+asio::awaitable<void> DatabaseManager::Impl::refresh_latest() {
+    const Deadline deadline = Deadline::in(std::chrono::seconds(10));
+    for (const auto& cache : latest_) {
+        const std::vector<storage::SeriesKey> series = cache->mark_unverified();
+        if (series.empty()) continue;
+        const storage::Table& table = storage::table_of(static_cast<Dataset>(&cache - latest_.data()));
+        RowBuffer rows(table);
+        co_await ask_latest(table, series, rows, deadline);
+    }
+}
+
+}  // namespace marketdb
