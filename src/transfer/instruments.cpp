@@ -1,0 +1,132 @@
+#include "transfer/instruments.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "transfer/file_error.hpp"
+
+namespace marketdb::transfer {
+namespace {
+
+bool contains(const std::vector<std::string>& texts, std::string_view text) {
+    return std::find(texts.begin(), texts.end(), text) != texts.end();
+}
+
+}  // namespace
+
+void Instruments::append(const std::vector<io::Instrument>& instruments) {
+    for (const io::Instrument& instrument : instruments) {
+        Entry entry;
+        entry.instrument = instrument;
+        entries_.push_back(std::move(entry));
+    }
+}
+
+void Instruments::use(std::size_t index) { entries_.at(index).is_used = true; }
+
+boost::asio::awaitable<void> Instruments::look_up(bool are_balances) {
+    are_balances_ = are_balances;
+    std::unordered_map<std::string, StoredExchange> exchanges;  // asked once a call, not once a symbol
+    for (Entry& entry : entries_) {
+        if (!entry.is_used || entry.is_looked_up) continue;
+        const std::string& name = entry.instrument.exchange;
+        if (!exchanges.contains(name)) {
+            StoredExchange loaded = co_await load_exchange(name);
+            exchanges.emplace(name, std::move(loaded));
+        }
+        look_up_one(entry, exchanges.at(name));
+        entry.is_looked_up = true;
+    }
+}
+
+boost::asio::awaitable<Instruments::StoredExchange> Instruments::load_exchange(std::string enum_value) {
+    StoredExchange stored;
+    const std::optional<Exchange> exchange = co_await db_.get_exchange_by_enum(enum_value);
+    if (!exchange) co_return stored;
+    stored.id = exchange->id;
+    if (are_balances_) co_return stored;
+    const std::vector<Symbol> symbols = co_await db_.get_symbols_by_exchange(exchange->id, /*active_only=*/false);
+    for (const Symbol& symbol : symbols) stored.symbols.emplace(symbol.exchange_symbol.str(), symbol);
+    co_return stored;
+}
+
+void Instruments::look_up_one(Entry& entry, const StoredExchange& exchange) const {
+    if (are_balances_) {
+        entry.id = static_cast<std::int32_t>(exchange.id);
+        return;
+    }
+    // By the spelling alone and byte by byte: base and quote do not identify (nine Bybit contracts are BTC/USDT).
+    const auto found = exchange.symbols.find(entry.instrument.symbol.exchange_symbol.str());
+    if (found != exchange.symbols.end()) {
+        entry.id = static_cast<std::int32_t>(found->second.id);
+        entry.instrument.symbol = found->second;
+        return;
+    }
+    require_pair(entry.instrument);
+    entry.is_new = true;
+}
+
+void Instruments::require_pair(const io::Instrument& instrument) const {
+    if (!instrument.symbol.symbol_base.empty() && !instrument.symbol.symbol_quote.empty()) return;
+    throw FileError(ErrorCode::invalid_argument,
+                    fmt::format("{}: symbol {} of {} is not known and cannot be split into base and quote; give --base "
+                                "and --quote",
+                                file_, instrument.symbol.exchange_symbol.view(), instrument.exchange));
+}
+
+boost::asio::awaitable<void> Instruments::create() {
+    for (Entry& entry : entries_) {
+        if (!entry.is_used || entry.id != 0) continue;
+        const Exchange exchange = co_await db_.ensure_exchange(entry.instrument.exchange);
+        if (are_balances_) {
+            entry.id = static_cast<std::int32_t>(exchange.id);
+            continue;
+        }
+        Symbol symbol = entry.instrument.symbol;
+        symbol.exchange_id = exchange.id;
+        entry.instrument.symbol = co_await db_.ensure_symbol(symbol);
+        entry.id = static_cast<std::int32_t>(entry.instrument.symbol.id);
+    }
+}
+
+std::vector<SymbolId> Instruments::known_symbols() const {
+    std::vector<SymbolId> ids;
+    for (const Entry& entry : entries_) {
+        if (entry.id != 0 && !are_balances_) ids.push_back(SymbolId(entry.id));
+    }
+    return ids;
+}
+
+std::string Instruments::exchanges() const {
+    std::vector<std::string> names;
+    for (const Entry& entry : entries_) {
+        if (entry.is_used && !contains(names, entry.instrument.exchange)) names.push_back(entry.instrument.exchange);
+    }
+    return fmt::format("{}", fmt::join(names, ","));
+}
+
+std::vector<std::string> Instruments::symbols() const {
+    std::vector<std::string> names;
+    for (const Entry& entry : entries_) {
+        if (!entry.is_used) continue;
+        const Symbol& symbol = entry.instrument.symbol;
+        std::string name = are_balances_ ? symbol.symbol_base.str() : pair(symbol);
+        if (!contains(names, name)) names.push_back(std::move(name));
+    }
+    return names;
+}
+
+std::vector<std::string> Instruments::new_symbols() const {
+    std::vector<std::string> names;
+    for (const Entry& entry : entries_) {
+        if (!entry.is_new) continue;
+        const Symbol& symbol = entry.instrument.symbol;
+        names.push_back(
+            fmt::format("{}:{} ({})", entry.instrument.exchange, pair(symbol), symbol.exchange_symbol.view()));
+    }
+    return names;
+}
+
+}  // namespace marketdb::transfer

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <marketdb/database_manager.hpp>
+
+#include "io/parser.hpp"
+
+namespace marketdb::transfer {
+
+/// What the instruments of a file are in the database. An instrument is known by its exchange and its spelling there; what
+/// is stored of a known one is not rewritten.
+///
+/// Threads: one coroutine. Lifetime: the manager must outlive it.
+class Instruments {
+ public:
+    Instruments(DatabaseManager& db, std::string file) : db_(db), file_(std::move(file)) {}
+
+    /// Takes over instruments in the file's order.
+    void append(const std::vector<io::Instrument>& instruments);
+    /// Rows of this instrument are to be stored. `index` as in `io::Rows`.
+    void use(std::size_t index);
+
+    /// Looks for the used instruments in the database; creates nothing.
+    /// Errors: FileError  one is unknown and its base and quote are not known either.
+    boost::asio::awaitable<void> look_up(bool are_balances);
+    /// Creates the exchanges and symbols of the used instruments that are missing; `look_up` comes before.
+    boost::asio::awaitable<void> create();
+
+    /// The symbol's id (of balances: the exchange's) of an instrument; 0 if it is not in the database.
+    [[nodiscard]] std::int32_t id(std::size_t index) const { return entries_[index].id; }
+    /// Symbols that are stored already.
+    [[nodiscard]] std::vector<SymbolId> known_symbols() const;
+
+    // For the report; used ones only, in the file's order.
+    [[nodiscard]] std::string exchanges() const;
+    [[nodiscard]] std::vector<std::string> symbols() const;
+    [[nodiscard]] std::vector<std::string> new_symbols() const;
+
+ private:
+    struct Entry {
+        io::Instrument instrument;
+        std::int32_t id = 0;
+        bool is_used = false;
+        bool is_looked_up = false;
+        bool is_new = false;
+    };
+
+    /// The symbols of an exchange by their spelling.
+    struct StoredExchange {
+        ExchangeId id{};
+        std::unordered_map<std::string, Symbol> symbols;
+    };
+
+    boost::asio::awaitable<StoredExchange> load_exchange(std::string enum_value);
+    void look_up_one(Entry& entry, const StoredExchange& exchange) const;
+    void require_pair(const io::Instrument& instrument) const;
+
+    DatabaseManager& db_;
+    std::string file_;
+    bool are_balances_ = false;
+    std::vector<Entry> entries_;
+};
+
+}  // namespace marketdb::transfer
