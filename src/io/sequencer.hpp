@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <marketdb/models.hpp>
+
+namespace marketdb::io {
+
+/// Numbers the rows of a file that has no numbers of its own: `storage::arrival_sequence`, with n counted among rows of
+/// equal instrument, timestamp and received_at in file order.
+///
+/// Memory: all keys up to kMaxKeys; then, of each instrument, those of an earlier received_at than its latest are forgotten. Vendors order
+/// files by it, and a row that comes before what was forgotten is refused, because its n is not known any more.
+class Sequencer {
+ public:
+    static constexpr std::size_t kMaxKeys = 262'144;
+
+    /// Rows without received_at are counted by their timestamp.
+    /// Errors: invalid_argument  out of order as said, n reaches 1,024, or the clocks are too far apart to be numbered.
+    [[nodiscard]] std::int64_t next(std::int32_t instrument, Timestamp timestamp, Timestamp received_at);
+
+ private:
+    struct Key {
+        std::int32_t instrument;
+        std::int64_t timestamp;
+        std::int64_t received_at;
+        friend bool operator==(const Key&, const Key&) = default;
+    };
+    struct Hash {
+        std::size_t operator()(const Key& key) const noexcept;
+    };
+    struct Progress {
+        std::int64_t newest = kNoTime.time_since_epoch().count();
+        std::int64_t forgotten = kNoTime.time_since_epoch().count();
+    };
+
+    void forget();
+
+    boost::unordered_flat_map<Key, std::int32_t, Hash> counts_;
+    std::vector<Progress> progress_;  ///< By instrument.
+};
+
+}  // namespace marketdb::io
