@@ -38,11 +38,12 @@ void Checkpointer::after_commit() noexcept {
 
 void Checkpointer::before_write(const Control& control, const std::function<void()>& on_wait) {
     if (log_bytes() <= next_wait_bytes_) return;
-    on_wait();
     const auto begun = std::chrono::steady_clock::now();
     Outcome outcome = try_now();
     while (outcome == Outcome::busy && std::chrono::steady_clock::now() - begun < kLongestWait) {
         control.check();
+        // At every attempt: the first new snapshot of a reader still uses the log, only the one after it does not.
+        on_wait();
         std::this_thread::sleep_for(kPause);
         outcome = try_now();
     }

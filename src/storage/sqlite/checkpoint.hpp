@@ -32,7 +32,7 @@ class Checkpointer {
     /// One attempt, if the log is long enough and the last attempt was not just now. After a commit. No throw.
     void after_commit() noexcept;
     /// Before a write: if the log is at its limit, keeps trying for a bounded time; then says so and goes on. `on_wait` runs
-    /// first: it asks the readers of this process to let go of their snapshots.
+    /// between two attempts: it asks the readers of this process to let go of their snapshots.
     void before_write(const Control& control, const std::function<void()>& on_wait);
     /// At closing: one attempt. Leaves the lock held if it is done, so that the log can be removed.
     [[nodiscard]] Outcome at_close();

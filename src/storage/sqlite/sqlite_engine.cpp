@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <atomic>
+#include <memory>
+#include <thread>
 #include <utility>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -29,26 +32,33 @@ template <class Handler>
 class HandlerCompletion final : public Completion {
  public:
     explicit HandlerCompletion(Handler handler)
-        : executor_(asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked)),
+        : work_(asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked)),
           handler_(std::move(handler)) {}
 
     void complete(std::unique_ptr<Completion> self) override {
         std::unique_ptr<HandlerCompletion> last(static_cast<HandlerCompletion*>(self.release()));
-        const Executor executor = executor_;
-        asio::post(executor, [last = std::move(last)]() mutable {
-            // On the executor of the coroutine: whoever cancels must be here too, so nobody looks at the slot now.
-            auto slot = asio::get_associated_cancellation_slot(last->handler_);
-            if (slot.is_connected()) slot.clear();
-            Handler handler(std::move(last->handler_));
-            last.reset();
-            std::move(handler)();
-        });
+        // The moment the coroutine goes on, its program may destroy the executor's context. So it goes on only when this
+        // thread has left post(), and the copy of the executor that keeps the context from ending travels with it.
+        const auto has_left = std::make_shared<std::atomic<bool>>(false);
+        {
+            const auto executor = asio::get_associated_executor(last->handler_);
+            asio::post(executor, [last = std::move(last), has_left]() mutable {
+                while (!has_left->load(std::memory_order_acquire)) std::this_thread::yield();
+                // On the executor of the coroutine: whoever cancels must be here too, so nobody looks at the slot now.
+                auto slot = asio::get_associated_cancellation_slot(last->handler_);
+                if (slot.is_connected()) slot.clear();
+                Handler handler(std::move(last->handler_));
+                last.reset();
+                std::move(handler)();
+            });
+        }
+        has_left->store(true, std::memory_order_release);
     }
 
  private:
-    using Executor = std::decay_t<decltype(asio::prefer(asio::get_associated_executor(std::declval<const Handler&>()),
-                                                        asio::execution::outstanding_work.tracked))>;
-    Executor executor_;
+    using Tracked = std::decay_t<decltype(asio::prefer(asio::get_associated_executor(std::declval<const Handler&>()),
+                                                       asio::execution::outstanding_work.tracked))>;
+    Tracked work_;
     Handler handler_;
 };
 
