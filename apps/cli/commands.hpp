@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "options.hpp"
+
+/// One function a command; each returns the exit code or throws (see main.cpp).
+namespace marketdb::cli {
+
+int run_init(const GlobalOptions& global);
+int run_import(const GlobalOptions& global, const ImportArguments& arguments);
+int run_export(const GlobalOptions& global, const ReadOptions& options);
+int run_latest(const GlobalOptions& global, const ReadOptions& options);
+int run_history(const GlobalOptions& global, const ReadOptions& options);
+int run_exchanges(const GlobalOptions& global, const FormatFlags& flags);
+int run_symbols(const GlobalOptions& global, const SymbolsOptions& options);
+int run_stats(const GlobalOptions& global, const StatsOptions& options);
+int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments);
+int run_migrate_status(const GlobalOptions& global, const MigrateOptions& options);
+int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options);
+int run_migrate_up(const GlobalOptions& global, const MigrateOptions& options);
+int run_migrate_down(const GlobalOptions& global, const MigrateOptions& options);
+int run_demo(const GlobalOptions& global, const DemoOptions& options);
+int run_config_show(const GlobalOptions& global, const FormatFlags& flags);
+
+/// `marketdb 0.1.0 (SQLite 3.40.1)`.
+[[nodiscard]] std::string version_text();
+
+}  // namespace marketdb::cli

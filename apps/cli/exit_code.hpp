@@ -1,0 +1,41 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace marketdb::cli {
+
+/// What the program tells the shell.
+enum ExitCode : int {
+    kOk = 0,
+    kFailure = 1,
+    kUsage = 2,
+    kQuarantined = 3,  ///< Done, but some rows of a file were not stored.
+    kUnavailable = 4,  ///< The database cannot be reached or does not exist.
+    kInterrupted = 130,
+    kBrokenPipe = 141,  ///< The reader of standard output went away (`| head`).
+};
+
+/// Ends a command: a message for people and the code for the shell.
+class Failure : public std::runtime_error {
+ public:
+    Failure(ExitCode exit_code, const std::string& message) : std::runtime_error(message), exit_code_(exit_code) {}
+    [[nodiscard]] ExitCode exit_code() const noexcept { return exit_code_; }
+
+ private:
+    ExitCode exit_code_;
+};
+
+/// What was typed makes no sense; the message says what was expected.
+class UsageError : public Failure {
+ public:
+    explicit UsageError(const std::string& message) : Failure(kUsage, message) {}
+};
+
+/// The user asked to stop.
+struct Interrupted {};
+
+/// Nobody reads standard output any more.
+struct BrokenPipe {};
+
+}  // namespace marketdb::cli

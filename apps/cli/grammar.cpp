@@ -1,0 +1,306 @@
+#include "grammar.hpp"
+
+#include <charconv>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <system_error>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "output.hpp"
+
+namespace marketdb::cli {
+namespace {
+
+const std::string kDatasets = "book-tickers (quotes), trades, funding-rates (funding) or balances";
+
+CLI::Validator at_least_one() {
+    const auto check = [](std::string& text) -> std::string {
+        std::uint64_t number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        const bool is_number = error == std::errc() && end == text.data() + text.size() && number > 0;
+        return is_number ? "" : "'" + text + "': expected a whole number, 1 or more";
+    };
+    return CLI::Validator(check, "");
+}
+
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description,
+                      std::initializer_list<const char*> examples) {
+    CLI::App* command = parent.add_subcommand(name, description);
+    command->fallthrough();
+    std::string footer = "Examples:";
+    for (const char* example : examples) footer += std::string("\n  ") + example;
+    command->footer(footer + "\n\nOptions of every command: marketdb --help");
+    return command;
+}
+
+void add_format_flags(CLI::App* command, FormatFlags& flags) {
+    CLI::Option* json = command->add_flag("--json", flags.json, "One JSON array")->group("Output");
+    CLI::Option* ndjson = command->add_flag("--ndjson", flags.ndjson, "One JSON object a line")->group("Output");
+    CLI::Option* csv = command->add_flag("--csv", flags.csv, "Comma separated, with a heading")->group("Output");
+    json->excludes(ndjson)->excludes(csv);
+    ndjson->excludes(csv);
+}
+
+void add_series_options(CLI::App* command, ReadOptions& read) {
+    command->add_option("DATASET", read.dataset, kDatasets)->required();
+    command->add_option("SERIES", read.series,
+                        "EXCHANGE:SYMBOL in any spelling, of balances EXCHANGE:ASSET; '*' stands for any. None: all");
+    command->add_option("--exchange", read.exchange, "The left side of SERIES")->type_name("E")->group("Rows");
+    command->add_option("--symbol", read.symbol, "The right side of SERIES")->type_name("S")->group("Rows");
+    command->add_option("--account", read.account, "Balances of this account only")->type_name("A")->group("Rows");
+}
+
+void add_range_options(CLI::App* command, ReadOptions& read) {
+    command->add_option("--from", read.from, "First time: 2024-08-08, 2024-08-08T23:54Z, 1723161257")
+        ->type_name("T")
+        ->group("Rows");
+    command->add_option("--to", read.to, "Time that is not included any more")->type_name("T")->group("Rows");
+    command->add_option("--last", read.last, "So far back from the newest row of all chosen series: 10m, 36h, 7d")
+        ->type_name("LENGTH")
+        ->group("Rows");
+    command->add_option("--every", read.every, "Only the last row of each stretch: 1s, 1m")
+        ->type_name("LENGTH")
+        ->group("Rows");
+    command->add_option("--limit", read.limit, "The first N rows in the order asked")
+        ->type_name("N")
+        ->check(at_least_one())
+        ->group("Rows");
+    command->add_option("--tail", read.tail, "The last N rows in the order asked")
+        ->type_name("N")
+        ->check(at_least_one())
+        ->group("Rows");
+    command->add_option("--order", read.order, "asc or desc (asc)")
+        ->type_name("ORDER")
+        ->check(CLI::IsMember({"asc", "desc"}))
+        ->group("Rows");
+    command
+        ->add_option("--clock", read.clock,
+                     "Times and order by event (the exchange's clock) or received (ours) (event)")
+        ->type_name("CLOCK")
+        ->check(CLI::IsMember({"event", "received"}))
+        ->group("Rows");
+}
+
+void describe_reading(CLI::App& app, CommandLine& line) {
+    CLI::App* latest = add_command(app, "latest", "The newest row of each series, and how old it is",
+                                   {"marketdb --db sqlite:marketdb-demo.db latest quotes",
+                                    "marketdb --db sqlite:marketdb-demo.db latest trades 'DEMOA_SPOT:*' --json",
+                                    "marketdb --db sqlite:marketdb-demo.db latest quotes '*:BTC/USDT' --watch 1s"});
+    add_series_options(latest, line.read);
+    latest->add_option("--max-age", line.read.max_age, "Leave out rows that are older: 10s")
+        ->type_name("LENGTH")
+        ->group("Rows");
+    latest->add_option("--limit", line.read.limit, "The newest N rows")
+        ->type_name("N")
+        ->check(at_least_one())
+        ->group("Rows");
+    latest->add_option("--watch", line.read.watch, "Again and again, until Ctrl-C: 1s")
+        ->type_name("LENGTH")
+        ->group("Output");
+    add_format_flags(latest, line.read.flags);
+    latest->callback([&line] { line.run = [&line] { return run_latest(line.global, line.read); }; });
+
+    CLI::App* history =
+        add_command(app, "history", "Rows of a stretch of time",
+                    {"marketdb --db sqlite:marketdb-demo.db history quotes DEMOA_SPOT:BTC/USDT --last 10s",
+                     "marketdb --db sqlite:marketdb-demo.db history trades '*:ETH/USDT' --tail 20 --order desc",
+                     "marketdb --db sqlite:marketdb-demo.db history quotes DEMOC_FUTURES:btc-usdt --every 10s --csv"});
+    add_series_options(history, line.read);
+    add_range_options(history, line.read);
+    history->add_flag("--all", line.read.all, "All rows, on a terminal too (it shows 100)")->group("Output");
+    add_format_flags(history, line.read.flags);
+    history->callback([&line] { line.run = [&line] { return run_history(line.global, line.read); }; });
+
+    CLI::App* exporting =
+        add_command(app, "export", "Write rows as `import` reads them",
+                    {"marketdb --db sqlite:marketdb-demo.db export trades --output demo-trades.csv.gz",
+                     "marketdb --db sqlite:marketdb-demo.db export quotes 'DEMOA_SPOT:*' --last 30s --ndjson",
+                     "marketdb --db sqlite:marketdb-demo.db export balances --output demo-balances.jsonl"});
+    add_series_options(exporting, line.read);
+    add_range_options(exporting, line.read);
+    exporting
+        ->add_option(
+            "-o,--output", line.read.file,
+            "A file in .csv or .jsonl (.gz, .zst, .xz may follow), whole or not at all; -: standard output (-)")
+        ->type_name("FILE")
+        ->group("Output");
+    exporting->add_option("--format", line.read.file_format, "csv or ndjson, whatever the file is called")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"csv", "ndjson"}))
+        ->group("Output");
+    add_format_flags(exporting, line.read.flags);
+    exporting->callback([&line] { line.run = [&line] { return run_export(line.global, line.read); }; });
+}
+
+void describe_import(CLI::App& app, CommandLine& line) {
+    ImportArguments& import = line.import;
+    CLI::App* command = add_command(
+        app, "import",
+        "Read market data files: Tardis.dev and Binance CSV, marketdb's own CSV and JSON lines; plain, .gz, .zip, "
+        ".zst, .xz",
+        {"marketdb import demo-trades.csv.gz", "marketdb import --dry-run demo-trades.csv.gz demo-balances.jsonl",
+         "marketdb --db sqlite:copy.db import --json - < demo-balances.jsonl"});
+    command
+        ->add_option("FILE", import.files, "Files, folders (searched for .csv, .jsonl, .zip), or - for standard input")
+        ->required();
+    command->add_flag("--dry-run", import.dry_run, "Check the files and say what would happen; write nothing");
+    command->add_flag("--force", import.force, "Read files again that were imported before");
+    command
+        ->add_option("--on-error", import.on_error,
+                     "What a bad row does: stop (nothing of the file is stored) or quarantine")
+        ->type_name("WHAT")
+        ->check(CLI::IsMember({"stop", "quarantine"}));
+    command->add_flag("--json", import.json, "One JSON array, an object a file")->group("Output");
+    command->add_option("--layout", import.layout, "tardis, binance, marketdb or marketdb-jsonl")
+        ->type_name("L")
+        ->group("What the file does not say");
+    command->add_option("--dataset", import.dataset, kDatasets)->type_name("D")->group("What the file does not say");
+    command->add_option("--exchange", import.exchange, "BINANCE_FUTURES")
+        ->type_name("E")
+        ->group("What the file does not say");
+    command->add_option("--symbol", import.symbol, "The exchange's spelling: BTCUSDT")
+        ->type_name("S")
+        ->group("What the file does not say");
+    command->add_option("--base", import.base, "BTC")->type_name("B")->group("What the file does not say");
+    command->add_option("--quote", import.quote, "USDT")->type_name("Q")->group("What the file does not say");
+    command->add_option("--time-unit", import.time_unit, "Of integer times: s, ms, us or ns")
+        ->type_name("U")
+        ->check(CLI::IsMember({"s", "ms", "us", "ns"}))
+        ->group("What the file does not say");
+    command->add_option("--batch-rows", import.batch_rows, "Rows a transaction (10000)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1'000'000));
+    command->callback([&line] { line.run = [&line] { return run_import(line.global, line.import); }; });
+}
+
+void describe_looking(CLI::App& app, CommandLine& line) {
+    CLI::App* exchanges = add_command(
+        app, "exchanges", "The exchanges that are known",
+        {"marketdb --db sqlite:marketdb-demo.db exchanges", "marketdb --db sqlite:marketdb-demo.db exchanges --json"});
+    add_format_flags(exchanges, line.flags);
+    exchanges->callback([&line] { line.run = [&line] { return run_exchanges(line.global, line.flags); }; });
+
+    CLI::App* symbols = add_command(app, "symbols", "The symbols that are known, with their contracts",
+                                    {"marketdb --db sqlite:marketdb-demo.db symbols",
+                                     "marketdb --db sqlite:marketdb-demo.db symbols DEMOC_FUTURES --csv"});
+    symbols->add_option("EXCHANGE", line.symbols.exchange, "Of this exchange only");
+    symbols->add_flag("--active", line.symbols.active, "Leave out what is not traded any more");
+    add_format_flags(symbols, line.symbols.flags);
+    symbols->callback([&line] { line.run = [&line] { return run_symbols(line.global, line.symbols); }; });
+
+    CLI::App* stats = add_command(
+        app, "stats", "How much of what is stored",
+        {"marketdb --db sqlite:marketdb-demo.db stats", "marketdb --db sqlite:marketdb-demo.db stats --series --csv"});
+    stats->add_flag("--series", line.stats.series, "Each series instead of each dataset");
+    add_format_flags(stats, line.stats.flags);
+    stats->callback([&line] { line.run = [&line] { return run_stats(line.global, line.stats); }; });
+}
+
+void describe_upkeep(CLI::App& app, CommandLine& line) {
+    CLI::App* init = add_command(app, "init", "Make the database, if it is not there yet",
+                                 {"marketdb init", "marketdb --db sqlite:other.db init"});
+    init->callback([&line] { line.run = [&line] { return run_init(line.global); }; });
+
+    CLI::App* cleanup =
+        add_command(app, "cleanup", "Remove old rows, by event time",
+                    {"marketdb --db sqlite:marketdb-demo.db cleanup --older-than 7d --dry-run",
+                     "marketdb --db sqlite:marketdb-demo.db cleanup --older-than 7d --dataset trades --yes"});
+    cleanup->add_option("--older-than", line.cleanup.older_than, "Rows older than this go: 7d")
+        ->type_name("LENGTH")
+        ->required();
+    cleanup->add_option("--dataset", line.cleanup.dataset, "Only " + kDatasets)->type_name("D");
+    cleanup->add_flag("--dry-run", line.cleanup.dry_run, "Count only");
+    cleanup->add_flag("--yes", line.cleanup.yes, "Do it; without it only the counts are shown");
+    cleanup->add_flag("--json", line.cleanup.json, "One JSON array")->group("Output");
+    cleanup->callback([&line] { line.run = [&line] { return run_cleanup(line.global, line.cleanup); }; });
+
+    CLI::App* config = add_command(app, "config", "The configuration", {"marketdb config show"});
+    config->require_subcommand(1);
+    CLI::App* show =
+        add_command(*config, "show", "The settings in effect and where each comes from; no password is shown",
+                    {"marketdb config show", "marketdb --db sqlite:marketdb-demo.db config show --json"});
+    add_format_flags(show, line.flags);
+    show->callback([&line] { line.run = [&line] { return run_config_show(line.global, line.flags); }; });
+}
+
+void describe_migrate(CLI::App& app, CommandLine& line) {
+    CLI::App* migrate =
+        add_command(app, "migrate", "The schema's versions", {"marketdb --db sqlite:marketdb-demo.db migrate status"});
+    migrate->require_subcommand(1);
+
+    CLI::App* status = add_command(*migrate, "status", "Which steps were applied, and when",
+                                   {"marketdb --db sqlite:marketdb-demo.db migrate status"});
+    add_format_flags(status, line.migrate.flags);
+    status->callback([&line] { line.run = [&line] { return run_migrate_status(line.global, line.migrate); }; });
+
+    CLI::App* plan = add_command(*migrate, "plan", "The statements that `up` would run",
+                                 {"marketdb --db sqlite:marketdb-demo.db migrate plan"});
+    add_format_flags(plan, line.migrate.flags);
+    plan->callback([&line] { line.run = [&line] { return run_migrate_plan(line.global, line.migrate); }; });
+
+    CLI::App* up = add_command(*migrate, "up", "Apply the steps that are pending",
+                               {"marketdb --db sqlite:marketdb-demo.db migrate up"});
+    up->callback([&line] { line.run = [&line] { return run_migrate_up(line.global, line.migrate); }; });
+
+    CLI::App* down = add_command(*migrate, "down", "Undo steps; a table that has rows is never dropped",
+                                 {"marketdb init && marketdb migrate down --to 0 --yes"});
+    down->add_option("--to", line.migrate.to, "The version to go back to")->type_name("VERSION")->required();
+    down->add_flag("--yes", line.migrate.yes, "Do it; without it only the plan is shown");
+    down->callback([&line] { line.run = [&line] { return run_migrate_down(line.global, line.migrate); }; });
+}
+
+void describe_demo(CLI::App& app, CommandLine& line) {
+    CLI::App* demo =
+        add_command(app, "demo", "Record a minute of a simulated market into a file of its own, and look at it",
+                    {"marketdb demo", "marketdb demo --file /tmp/other-demo.db --seed 7"});
+    demo->add_option("--file", line.demo.file, "The database file (marketdb-demo.db)")->type_name("FILE");
+    demo->add_option("--seed", line.demo.seed, "Another number, another market (1)")->type_name("N");
+    demo->callback([&line] { line.run = [&line] { return run_demo(line.global, line.demo); }; });
+}
+
+void describe_completion(CLI::App& app, CommandLine& line) {
+    CLI::App* completion = add_command(app, "completion", "Print a script that completes commands and options",
+                                       {"eval \"$(marketdb completion bash)\"", "marketdb completion fish | source"});
+    completion->add_option("SHELL", line.shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    completion->callback([&app, &line] {
+        line.run = [&app, &line]() -> int {
+            output().write(completion_script(app, line.shell));
+            output().flush();
+            return kOk;
+        };
+    });
+}
+
+}  // namespace
+
+void describe_grammar(CLI::App& app, CommandLine& line) {
+    app.description("marketdb keeps quotes, trades, funding rates and balances, and answers from them.");
+    app.footer(
+        "The database is the first of: --db, --config, $MARKETDB_URL, $MARKETDB_CONFIG, ./config.yaml (if it has\n"
+        "`database:`), sqlite:marketdb.db here. NO_COLOR turns colours off. Exit status: 0 done, 1 failed, 2 wrong "
+        "usage,\n"
+        "3 done but rows were quarantined, 4 database unavailable, 130 interrupted.\n\n"
+        "Start with: marketdb demo");
+    app.require_subcommand(0, 1);
+    app.set_version_flag("--version", version_text);
+    app.add_option("--db", line.global.db, "sqlite:FILE")->type_name("URL");
+    app.add_option("--config", line.global.config, "A YAML file with a `database:` section")->type_name("FILE");
+    app.add_flag("--migrate", line.global.migrate, "Commands that write apply pending steps of the schema first");
+    app.add_flag("-q,--quiet", line.global.quiet, "Errors only on standard error");
+    app.add_flag("-v,--verbose", line.global.verbose, "What the library has to say, too");
+    app.add_flag("--no-progress", line.global.no_progress, "No progress bar");
+
+    describe_import(app, line);
+    describe_reading(app, line);
+    describe_looking(app, line);
+    describe_upkeep(app, line);
+    describe_migrate(app, line);
+    describe_demo(app, line);
+    describe_completion(app, line);
+}
+
+}  // namespace marketdb::cli

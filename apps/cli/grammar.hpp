@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+
+#include <CLI/CLI.hpp>
+
+#include "options.hpp"
+
+namespace marketdb::cli {
+
+/// All that can be typed, and where it goes.
+struct CommandLine {
+    GlobalOptions global;
+    ReadOptions read;
+    ImportArguments import;
+    FormatFlags flags;
+    SymbolsOptions symbols;
+    StatsOptions stats;
+    CleanupArguments cleanup;
+    MigrateOptions migrate;
+    DemoOptions demo;
+    std::string shell;
+    std::function<int()> run;  ///< The command that was chosen; none if nothing was.
+};
+
+/// Describes the command line. `line` must outlive `app`.
+void describe_grammar(CLI::App& app, CommandLine& line);
+
+/// A script that completes commands, options and their values.
+/// @param shell  bash, zsh or fish.
+[[nodiscard]] std::string completion_script(const CLI::App& app, const std::string& shell);
+
+}  // namespace marketdb::cli

@@ -1,0 +1,119 @@
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <marketdb/transfer.hpp>
+
+#include "commands.hpp"
+#include "diagnostics.hpp"
+#include "import_report.hpp"
+#include "interrupt.hpp"
+#include "query.hpp"
+#include "session_impl.hpp"
+#include "terminal.hpp"
+
+namespace marketdb::cli {
+namespace {
+
+ImportOptions library_options(const ImportArguments& arguments) {
+    ImportOptions options;
+    options.layout = arguments.layout;
+    options.dataset = arguments.dataset.empty() ? "" : std::string(to_string(read_dataset(arguments.dataset)));
+    options.exchange = arguments.exchange;
+    options.symbol = arguments.symbol;
+    options.base = arguments.base;
+    options.quote = arguments.quote;
+    options.time_unit = arguments.time_unit;
+    options.on_error = arguments.on_error == "quarantine" ? OnError::quarantine : OnError::stop;
+    options.force = arguments.force;
+    options.dry_run = arguments.dry_run;
+    options.batch_rows = arguments.batch_rows;
+    options.stop = interrupt_flag();
+    return options;
+}
+
+/// One path at a time, so that one that does not exist is a failed file among others.
+ImportList list_files(const std::vector<std::string>& paths, ImportReporter& reporter) {
+    ImportList all;
+    for (const std::string& path : paths) {
+        try {
+            ImportList found = list_import_files({path});
+            all.ignored += found.ignored;
+            all.files.insert(all.files.end(), found.files.begin(), found.files.end());
+        } catch (const Error& error) {
+            ImportReport report;
+            report.file = path;
+            report.error = error.what();
+            reporter.add(report);
+        }
+    }
+    return all;
+}
+
+/// A dry run needs the database only to say what is known already.
+Session open_session(const GlobalOptions& global, bool is_dry_run) {
+    DatabaseChoice choice = choose_database(global);
+    if (!is_dry_run) return Session(std::move(choice), Access::create);
+    const bool is_sqlite = choice.config.engine == EngineKind::sqlite;
+    if (is_sqlite && !std::filesystem::exists(choice.config.sqlite_path)) {
+        note(fmt::format("{} does not exist; this dry run takes it as empty", choice.name()));
+        choice.config.sqlite_path = ":memory:";
+        return Session(std::move(choice), Access::create);
+    }
+    return Session(std::move(choice), Access::read);
+}
+
+ImportReport import_one(Session& session, const std::filesystem::path& file, ImportOptions options, ImportBar& bar) {
+    options.on_progress = [&bar](const ImportProgress& progress) { bar.show(progress); };
+    try {
+        return session.impl().run(import_file(session.impl().manager, file, std::move(options)), OnInterrupt::finish);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::cancelled || !is_interrupted()) throw;
+        ImportReport report;
+        report.file = file.string();
+        report.error = error.what();  // Says how much of the file is stored.
+        report.error_code = ErrorCode::cancelled;
+        return report;
+    }
+}
+
+void import_all(Session& session, const ImportList& list, const ImportArguments& arguments, ImportReporter& reporter) {
+    const ImportOptions options = library_options(arguments);
+    for (std::size_t i = 0; i < list.files.size() && !is_interrupted(); ++i) {
+        ImportBar bar(i + 1, list.files.size());
+        reporter.add(import_one(session, list.files[i], options, bar));
+    }
+}
+
+}  // namespace
+
+int run_import(const GlobalOptions& global, const ImportArguments& arguments) {
+    (void)library_options(arguments);  // Wrong options are reported before anything is opened.
+    ImportReporter reporter(arguments);
+    const ImportList list = list_files(arguments.files, reporter);
+    const auto finish = [&] { reporter.finish(list.ignored, database_name()); };
+    if (list.files.empty()) {
+        finish();
+        return reporter.has_failures() ? kFailure : kOk;
+    }
+    Session session = open_session(global, arguments.dry_run);
+    try {
+        import_all(session, list, arguments, reporter);
+    } catch (const Error&) {
+        finish();
+        throw;
+    }
+    finish();
+    session.close();
+    if (is_interrupted()) {
+        note("interrupted; the same command goes on from there");
+        return kInterrupted;
+    }
+    if (reporter.has_failures()) return kFailure;
+    return reporter.has_rejected() ? kQuarantined : kOk;
+}
+
+}  // namespace marketdb::cli

@@ -1,0 +1,209 @@
+#include "import_report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <marketdb/format.hpp>
+
+#include "diagnostics.hpp"
+#include "output.hpp"
+#include "terminal.hpp"
+
+namespace marketdb::cli {
+namespace {
+
+constexpr std::size_t kNamesListed = 10;
+
+std::string list(const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), kNamesListed); ++i) text += (i == 0 ? "" : ", ") + names[i];
+    if (names.size() > kNamesListed) text += fmt::format(" and {} more", names.size() - kNamesListed);
+    return printable(text);
+}
+
+/// `28,040 inserted, 3 unchanged`; what is zero is left out.
+std::string counts(const WriteResult& written, std::uint64_t rejected) {
+    const std::pair<std::uint64_t, std::string_view> parts[] = {
+        {written.inserted, "inserted"}, {written.updated, "updated"}, {written.unchanged, "unchanged"},
+        {written.folded, "folded"},     {written.rounded, "rounded"}, {rejected, "quarantined"}};
+    std::string text;
+    for (const auto& [count, name] : parts) {
+        if (count > 0) text += fmt::format(", {} {}", with_commas(count), name);
+    }
+    return text;
+}
+
+/// Of the whole work. Validating is about an eighth of it; quarantining reads once.
+double fraction_done(const ImportProgress& progress) {
+    constexpr double kShareOfValidating = 0.12;
+    const double read = progress.total_bytes == 0
+                            ? 0.0
+                            : static_cast<double>(progress.bytes) / static_cast<double>(progress.total_bytes);
+    if (progress.validating) return kShareOfValidating * read;
+    if (progress.total_rows == 0) return read;
+    return kShareOfValidating +
+           (1 - kShareOfValidating) * static_cast<double>(progress.rows) / static_cast<double>(progress.total_rows);
+}
+
+std::string bar(double fraction) {
+    constexpr int kWidth = 24;
+    const int full = std::clamp(static_cast<int>(fraction * kWidth), 0, kWidth);
+    const std::string_view on = terminal().utf8 ? "█" : "#";
+    const std::string_view off = terminal().utf8 ? "░" : ".";
+    std::string text;
+    for (int i = 0; i < kWidth; ++i) text += i < full ? on : off;
+    return text;
+}
+
+std::string duration(double seconds) {
+    if (seconds < 60) return fmt::format("{:.0f} s", seconds);
+    if (seconds < 3'600) return fmt::format("{:.0f} min {:.0f} s", std::floor(seconds / 60), std::fmod(seconds, 60.0));
+    return fmt::format("{:.0f} h {:.0f} min", std::floor(seconds / 3'600), std::fmod(seconds, 3'600.0) / 60);
+}
+
+void append_field(std::string& out, std::string_view name, std::uint64_t value) {
+    out += fmt::format(",\"{}\":{}", name, value);
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+    out += fmt::format(",\"{}\":", name);
+    if (value.empty()) {
+        out += "null";
+    } else {
+        append_json_string(out, value);
+    }
+}
+
+void append_field(std::string& out, std::string_view name, const std::vector<std::string>& values) {
+    out += fmt::format(",\"{}\":[", name);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (i > 0) out += ',';
+        append_json_string(out, values[i]);
+    }
+    out += ']';
+}
+
+}  // namespace
+
+void ImportBar::show(const ImportProgress& progress) {
+    constexpr auto kBetween = std::chrono::milliseconds(100);
+    const auto now = std::chrono::steady_clock::now();
+    if (!shows_progress() || now - last_shown_ < kBetween) return;
+    last_shown_ = now;
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    const double done = fraction_done(progress);
+    const double speed = seconds > 0 ? static_cast<double>(progress.rows) / seconds : 0;
+    std::string text = fmt::format("{} {} {} rows, {} rows/s", bar(done), progress.validating ? "checking" : "storing",
+                                   with_commas(progress.rows), with_commas(static_cast<std::uint64_t>(speed)));
+    if (done > 0.01) text += fmt::format(", {} left", duration(seconds * (1 - done) / done));
+    text += count_ > 1 ? fmt::format("  [{} of {}] {}", number_, count_, progress.file) : "  " + progress.file;
+    show_status(text);
+}
+
+void ImportReporter::add(const ImportReport& report) {
+    ++files_;
+    clear_status();
+    for (const std::string& warning : report.warnings) warn(fmt::format("{}: {}", report.file, warning));
+    if (!report.error.empty()) {
+        ++failed_;
+        const bool names_file = report.error.find(report.file) != std::string::npos;
+        report_error(names_file ? report.error : fmt::format("{}: {}", report.file, report.error));
+        if (arguments_.on_error == "stop" && report.error.find(": column ") != std::string::npos) {
+            note("nothing of this file was stored; --on-error quarantine sets bad rows aside and stores the rest");
+        }
+    }
+    if (report.skipped) ++skipped_;
+    total_.read += report.read;
+    total_.written += report.written;
+    total_.rejected += report.rejected;
+    total_.seconds += report.seconds;
+    if (arguments_.json) {
+        print_json(report);
+    } else {
+        print_text(report);
+    }
+    output().flush();
+}
+
+void ImportReporter::print_text(const ImportReport& report) {
+    if (!report.error.empty() && report.written == WriteResult{}) return;
+    const std::string file = printable(report.file);
+    if (report.skipped) {
+        output().line(fmt::format("{}: imported before, skipped (--force reads it again)", file));
+        return;
+    }
+    if (report.dataset.empty()) {
+        output().line(fmt::format("{}: empty, 0 rows", file));
+        return;
+    }
+    output().line(file);
+    output().line(fmt::format("  {}: {} of {} {}", report.layout, report.dataset, printable(report.exchange),
+                              list(report.symbols)));
+    if (is_present(report.first)) {
+        output().line(fmt::format("  {} .. {}", to_string(report.first), to_string(report.last)));
+    }
+    for (const std::string& symbol : report.new_symbols) {
+        output().line(fmt::format("  {} {}", arguments_.dry_run ? "would create" : "new symbol", printable(symbol)));
+    }
+    print_counts(report);
+}
+
+void ImportReporter::print_counts(const ImportReport& report) const {
+    const std::string rows =
+        fmt::format("  {} read{}", with_commas(report.read), counts(report.written, report.rejected));
+    if (arguments_.dry_run) {
+        output().line(rows + "; nothing was written (--dry-run)");
+        return;
+    }
+    const double speed = report.seconds > 0 ? static_cast<double>(report.read) / report.seconds : 0;
+    output().line(fmt::format("{} in {:.2f} s ({} rows/s)", rows, report.seconds,
+                              with_commas(static_cast<std::uint64_t>(speed))));
+}
+
+void ImportReporter::print_json(const ImportReport& report) {
+    std::string text = files_ == 1 ? "[{\"file\":" : ",\n{\"file\":";
+    append_json_string(text, report.file);
+    append_field(text, "dataset", report.dataset);
+    append_field(text, "exchange", report.exchange);
+    append_field(text, "symbols", report.symbols);
+    append_field(text, "read", report.read);
+    append_field(text, "inserted", report.written.inserted);
+    append_field(text, "updated", report.written.updated);
+    append_field(text, "unchanged", report.written.unchanged);
+    append_field(text, "folded", report.written.folded);
+    append_field(text, "rounded", report.written.rounded);
+    append_field(text, "rejected", report.rejected);
+    text += report.skipped ? ",\"skipped\":true" : ",\"skipped\":false";
+    text += ",\"seconds\":" + format_number(report.seconds);
+    if (arguments_.dry_run) {
+        append_field(text, "layout", report.layout);
+        append_field(text, "first", to_string(report.first));
+        append_field(text, "last", to_string(report.last));
+        append_field(text, "new_symbols", report.new_symbols);
+    }
+    if (!report.error.empty()) append_field(text, "error", report.error);
+    output().write(text + "}");
+}
+
+void ImportReporter::finish(std::uint64_t ignored, const std::string& database) {
+    clear_status();
+    if (arguments_.json) {
+        output().line(files_ == 0 ? "[]" : "]");
+        output().flush();
+        return;
+    }
+    std::string text = fmt::format("{} {}: {} rows read{}", files_, files_ == 1 ? "file" : "files",
+                                   with_commas(total_.read), counts(total_.written, total_.rejected));
+    if (skipped_ > 0) text += fmt::format("; {} skipped", skipped_);
+    if (failed_ > 0) text += fmt::format("; {} failed", failed_);
+    if (ignored > 0) text += fmt::format("; {} other files ignored", ignored);
+    output().line(fmt::format("{}; {} {}", text, arguments_.dry_run ? "nothing was written to" : "database", database));
+    output().flush();
+}
+
+}  // namespace marketdb::cli

@@ -1,0 +1,97 @@
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "session.hpp"
+
+namespace marketdb::cli {
+namespace {
+
+const std::vector<Field>& step_fields() {
+    static const std::vector<Field> fields = {
+        {"version", FieldKind::number}, {"name"}, {"applied", FieldKind::boolean}, {"applied_at"}};
+    return fields;
+}
+
+void print_steps(const std::vector<MigrationStep>& steps, OutputFormat format) {
+    std::vector<std::vector<std::string>> records;
+    for (const MigrationStep& step : steps) {
+        records.push_back(
+            {fmt::format("{}", step.version), step.name, step.applied ? "true" : "false", to_string(step.applied_at)});
+    }
+    print_records(output(), format, step_fields(), records);
+}
+
+void print_done(const std::vector<MigrationStep>& steps, std::string_view verb, const std::string& name) {
+    for (const MigrationStep& step : steps) output().line(fmt::format("{} {} {}", verb, step.version, step.name));
+    if (steps.empty()) output().line(fmt::format("{}: nothing to do", name));
+    output().flush();
+}
+
+void print_down_plan(const std::vector<MigrationStep>& steps, std::uint32_t version) {
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+        if (step->applied && step->version > version)
+            output().line(fmt::format("undoes {} {}", step->version, step->name));
+    }
+    output().flush();
+}
+
+}  // namespace
+
+int run_migrate_status(const GlobalOptions& global, const MigrateOptions& options) {
+    Session session = Session::unopened(choose_database(global), Access::read);
+    const MigrationStatus status = session.migrate_status();
+    const OutputFormat format = options.flags.format();
+    if (format == OutputFormat::table) {
+        output().line(fmt::format(
+            "{}: {}", session.name(),
+            status.exists ? fmt::format("schema version {}, this program knows {}", status.version, status.newest)
+                          : std::string("no marketdb schema; `marketdb init` makes one")));
+    }
+    print_steps(status.steps, format);
+    output().flush();
+    return kOk;
+}
+
+int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options) {
+    Session session = Session::unopened(choose_database(global), Access::read);
+    const std::vector<MigrationStep> steps = session.migrate_plan();
+    if (options.flags.format() != OutputFormat::table) {
+        print_steps(steps, options.flags.format());
+        output().flush();
+        return kOk;
+    }
+    if (steps.empty()) output().line(fmt::format("{}: nothing to do", session.name()));
+    for (const MigrationStep& step : steps) {
+        output().line(fmt::format("-- {} {}", step.version, step.name));
+        for (const std::string& statement : step.statements) output().line(statement + ";");
+    }
+    output().flush();
+    return kOk;
+}
+
+int run_migrate_up(const GlobalOptions& global, const MigrateOptions&) {
+    Session session = Session::unopened(choose_database(global), Access::write);
+    print_done(session.migrate_up(), "applied", session.name());
+    session.close();
+    return kOk;
+}
+
+int run_migrate_down(const GlobalOptions& global, const MigrateOptions& options) {
+    DatabaseChoice choice = choose_database(global);
+    const MigrationStatus status = Session::unopened(choice, Access::read).migrate_status();
+    output().line(fmt::format("{}: schema version {} down to {}", choice.name(), status.version, options.to));
+    if (!options.yes) {
+        print_down_plan(status.steps, options.to);
+        throw UsageError("nothing was changed: add --yes to undo these steps");
+    }
+    Session session = Session::unopened(std::move(choice), Access::write);
+    print_done(session.migrate_down(options.to), "undid", session.name());
+    session.close();
+    return kOk;
+}
+
+}  // namespace marketdb::cli

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "records.hpp"
+
+/// What was typed, before it is understood.
+namespace marketdb::cli {
+
+struct GlobalOptions {
+    std::optional<std::string> db;
+    std::optional<std::string> config;
+    bool quiet = false;
+    bool verbose = false;
+    bool no_progress = false;
+    bool migrate = false;
+    std::string program = "marketdb";  ///< As typed, for the commands that the demo suggests.
+};
+
+struct FormatFlags {
+    bool json = false, ndjson = false, csv = false;
+    [[nodiscard]] OutputFormat format() const noexcept {
+        return json     ? OutputFormat::json
+               : ndjson ? OutputFormat::ndjson
+               : csv    ? OutputFormat::csv
+                        : OutputFormat::table;
+    }
+};
+
+/// The one grammar of latest, history and export.
+struct ReadOptions {
+    std::string dataset;
+    std::vector<std::string> series;
+    std::string exchange, symbol, account;
+    std::string from, to, last, every;
+    std::string order = "asc";
+    std::string clock = "event";
+    std::optional<std::uint64_t> limit, tail;
+    bool all = false;
+    FormatFlags flags;
+    std::string watch;        ///< latest
+    std::string max_age;      ///< latest
+    std::string file = "-";   ///< export
+    std::string file_format;  ///< export
+};
+
+struct ImportArguments {
+    std::vector<std::string> files;
+    std::string layout, dataset, exchange, symbol, base, quote, time_unit;
+    std::string on_error = "stop";
+    std::size_t batch_rows = 10'000;
+    bool force = false, dry_run = false, json = false;
+};
+
+struct SymbolsOptions {
+    std::string exchange;
+    bool active = false;
+    FormatFlags flags;
+};
+
+struct StatsOptions {
+    bool series = false;
+    FormatFlags flags;
+};
+
+struct CleanupArguments {
+    std::string older_than, dataset;
+    bool dry_run = false, yes = false, json = false;
+};
+
+struct MigrateOptions {
+    std::uint32_t to = 0;
+    bool yes = false;
+    FormatFlags flags;
+};
+
+struct DemoOptions {
+    std::string file = "marketdb-demo.db";
+    std::uint64_t seed = 1;
+};
+
+}  // namespace marketdb::cli

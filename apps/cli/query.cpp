@@ -1,0 +1,162 @@
+#include "query.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <marketdb/error.hpp>
+
+#include "exit_code.hpp"
+#include "pattern.hpp"
+
+namespace marketdb::cli {
+namespace {
+
+template <class Value, class Parse>
+Value read_option(std::string_view option, const std::string& text, Parse parse) {
+    try {
+        return parse(text);
+    } catch (const Error& error) {
+        throw UsageError(fmt::format("{}: {}", option, error.what()));
+    }
+}
+
+void refuse_both(bool first, std::string_view first_name, bool second, std::string_view second_name,
+                 std::string_view why) {
+    if (first && second)
+        throw UsageError(fmt::format("{} and {} exclude each other: {}", first_name, second_name, why));
+}
+
+}  // namespace
+
+Timestamp read_time_option(std::string_view option, const std::string& text) {
+    return read_option<Timestamp>(option, text, [](const std::string& t) { return parse_timestamp(t); });
+}
+
+std::chrono::microseconds read_duration_option(std::string_view option, const std::string& text) {
+    return read_option<std::chrono::microseconds>(option, text, [](const std::string& t) { return parse_duration(t); });
+}
+
+Dataset read_dataset(const std::string& text) {
+    return read_option<Dataset>("DATASET", text, [](const std::string& t) { return parse_dataset(t); });
+}
+
+Query::Query(const ReadOptions& options) : dataset_(read_dataset(options.dataset)) {
+    read_series(options);
+    read_range(options);
+}
+
+void Query::read_series(const ReadOptions& options) {
+    const bool is_balances = dataset_ == Dataset::balances;
+    const std::string_view form = is_balances ? "EXCHANGE:ASSET, such as 'BINANCE_SPOT:USDT'"
+                                              : "EXCHANGE:SYMBOL, such as 'BINANCE_SPOT:BTC/USDT'";
+    refuse_both(!options.series.empty(), "SERIES", !options.exchange.empty() || !options.symbol.empty(),
+                "--exchange/--symbol", "both choose series");
+    series_ = options.series;
+    if (!options.exchange.empty() || !options.symbol.empty()) {
+        series_ = {fmt::format("{}:{}", options.exchange.empty() ? "*" : options.exchange,
+                               options.symbol.empty() ? "*" : options.symbol)};
+    }
+    for (const std::string& series : series_) {
+        const std::size_t colon = series.find(':');
+        if (colon == std::string::npos || colon == 0 || colon + 1 == series.size()) {
+            throw UsageError(fmt::format("SERIES '{}': expected {} ('*' stands for any)", series, form));
+        }
+    }
+    if (!options.account.empty() && !is_balances) {
+        throw UsageError(fmt::format("--account: only balances have one, not {}", to_string(dataset_)));
+    }
+    account_ = options.account;
+}
+
+void Query::read_range(const ReadOptions& options) {
+    const bool has_range = !options.from.empty() || !options.to.empty();
+    refuse_both(!options.last.empty(), "--last", has_range, "--from/--to", "--last counts back from the newest row");
+    refuse_both(options.limit.has_value(), "--limit", options.tail.has_value(), "--tail",
+                "one keeps the first rows, the other the last");
+    if (!options.from.empty()) filter_.start = read_time_option("--from", options.from);
+    if (!options.to.empty()) filter_.end = read_time_option("--to", options.to);
+    if (is_present(filter_.start) && is_present(filter_.end) && filter_.end < filter_.start) {
+        throw UsageError(fmt::format("--to {} lies before --from {}", options.to, options.from));
+    }
+    if (!options.last.empty()) filter_.last = read_duration_option("--last", options.last);
+    if (!options.every.empty()) filter_.every = read_duration_option("--every", options.every);
+    if (!options.max_age.empty()) max_age_ = read_duration_option("--max-age", options.max_age);
+    filter_.order = options.order == "desc" ? Order::descending : Order::ascending;
+    filter_.clock = options.clock == "received" ? ClockKind::received : ClockKind::event;
+    filter_.limit = options.limit.value_or(0);
+    tail_ = options.tail.value_or(0);
+}
+
+void Query::resolve(Session& session) {
+    if (dataset_ == Dataset::balances) {
+        resolve_balances(session);
+        return;
+    }
+    for (const std::string& series : series_) {
+        for (const Symbol& symbol : session.resolve_series(series)) symbols_.push_back(symbol.id);
+    }
+    std::sort(symbols_.begin(), symbols_.end());
+    symbols_.erase(std::unique(symbols_.begin(), symbols_.end()), symbols_.end());
+}
+
+void Query::resolve_balances(Session& session) {
+    if (series_.empty() && account_.empty()) return;
+    for (const std::string& series : series_) {
+        const std::string exchange = series.substr(0, series.find(':'));
+        if (exchange.find('*') == std::string::npos && session.find_exchange(exchange) == nullptr) {
+            throw Error(ErrorCode::unknown_exchange, fmt::format("no exchange '{}' in this database", exchange));
+        }
+    }
+    for (const SeriesStats& stored : session.series_stats()) {
+        if (!chooses(session, stored)) continue;
+        balances_.push_back(BalanceSeries{stored.exchange_id, stored.account, stored.asset_name});
+    }
+    // An empty list would be no restriction; no row has exchange id 0.
+    if (balances_.empty()) balances_.emplace_back();
+}
+
+SeriesFilter Query::series_filter() const {
+    SeriesFilter filter;
+    filter.symbols = symbols_;
+    filter.balances = balances_;
+    return filter;
+}
+
+HistoryFilter Query::history_filter() const {
+    HistoryFilter filter = filter_;
+    filter.series = series_filter();
+    return filter;
+}
+
+LatestFilter Query::latest_filter() const {
+    LatestFilter filter;
+    filter.series = series_filter();
+    filter.max_cache_age = std::chrono::microseconds{0};  // What is stored now, whoever wrote it.
+    filter.max_age = max_age_;
+    filter.limit = filter_.limit;
+    return filter;
+}
+
+bool Query::is_whole_series() const noexcept {
+    return !is_present(filter_.start) && !is_present(filter_.end) && filter_.last.count() == 0 &&
+           filter_.every.count() == 0 && filter_.clock == ClockKind::event;
+}
+
+bool Query::chooses(Session& session, const SeriesStats& series) const {
+    if (series.dataset != dataset_) return false;
+    if (dataset_ != Dataset::balances) {
+        return series_.empty() || std::binary_search(symbols_.begin(), symbols_.end(), series.symbol_id);
+    }
+    if (!account_.empty() && !fits_pattern(account_, series.account)) return false;
+    if (series_.empty()) return true;
+    const std::string text = fmt::format("{}:{}", session.names(series.exchange_id).exchange, series.asset_name.view());
+    return std::any_of(series_.begin(), series_.end(), [&](const std::string& one) { return fits_pattern(one, text); });
+}
+
+std::string Query::series_text() const {
+    return series_.empty() ? "any series" : fmt::format("{}", fmt::join(series_, ", "));
+}
+
+}  // namespace marketdb::cli

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <marketdb/queries.hpp>
+
+#include "options.hpp"
+#include "session.hpp"
+
+namespace marketdb::cli {
+
+/// Reads an option's value; an error names the option.
+/// Errors: UsageError.
+[[nodiscard]] Timestamp read_time_option(std::string_view option, const std::string& text);
+[[nodiscard]] std::chrono::microseconds read_duration_option(std::string_view option, const std::string& text);
+[[nodiscard]] Dataset read_dataset(const std::string& text);
+
+/// What a reading command asks, understood. Owns the texts that its filters look at.
+class Query {
+ public:
+    /// Understands everything that needs no database.
+    /// Errors: UsageError  names the option and what was expected.
+    explicit Query(const ReadOptions& options);
+
+    /// Looks the series up.
+    /// Errors: unknown_exchange, unknown_symbol, ambiguous.
+    void resolve(Session& session);
+
+    [[nodiscard]] Dataset dataset() const noexcept { return dataset_; }
+    [[nodiscard]] std::uint64_t tail() const noexcept { return tail_; }
+
+    /// Valid as long as this object. Without `tail` (see history.hpp).
+    [[nodiscard]] HistoryFilter history_filter() const;
+    [[nodiscard]] LatestFilter latest_filter() const;
+
+    /// Whether the answer is made of all rows of the chosen series.
+    [[nodiscard]] bool is_whole_series() const noexcept;
+    /// Whether the series belongs to the dataset and was chosen.
+    [[nodiscard]] bool chooses(Session& session, const SeriesStats& series) const;
+    /// `BINANCE_SPOT:BTC/USDT, BYBIT_SPOT:*`, or `any series`.
+    [[nodiscard]] std::string series_text() const;
+
+ private:
+    void read_series(const ReadOptions& options);
+    void read_range(const ReadOptions& options);
+    [[nodiscard]] SeriesFilter series_filter() const;
+    void resolve_balances(Session& session);
+
+    Dataset dataset_;
+    std::vector<std::string> series_;  ///< `EXCHANGE:SYMBOL` each; empty: all.
+    std::string account_;
+    std::vector<SymbolId> symbols_;
+    std::vector<BalanceSeries> balances_;
+    HistoryFilter filter_;
+    std::uint64_t tail_ = 0;
+    std::chrono::microseconds max_age_{0};
+};
+
+}  // namespace marketdb::cli

@@ -1,0 +1,81 @@
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "session.hpp"
+#include "terminal.hpp"
+
+namespace marketdb::cli {
+namespace {
+
+std::string number(std::uint64_t value, OutputFormat format) {
+    return format == OutputFormat::table ? with_commas(value) : fmt::format("{}", value);
+}
+
+void print_summary(const DatabaseStats& stats, const std::string& name) {
+    output().line(fmt::format("database   {}", name));
+    output().line(fmt::format("engine     {}, schema version {}", stats.engine, stats.schema_version));
+    output().line(fmt::format("size       {} bytes ({})", with_commas(stats.bytes), human_bytes(stats.bytes)));
+    output().line(
+        fmt::format("exchanges  {} ({} active)", with_commas(stats.exchanges), with_commas(stats.active_exchanges)));
+    output().line(
+        fmt::format("symbols    {} ({} active)", with_commas(stats.symbols), with_commas(stats.active_symbols)));
+    output().line(
+        fmt::format("sources    {}, quarantined rows {}", with_commas(stats.sources), with_commas(stats.quarantined)));
+    output().line("");
+}
+
+void print_datasets(const DatabaseStats& stats, OutputFormat format) {
+    std::vector<Field> fields = {
+        {"dataset"}, {"rows", FieldKind::number}, {"series", FieldKind::number}, {"first"}, {"last"}};
+    // Of the whole database, so in the summary of people and beside each dataset for programs.
+    if (format != OutputFormat::table) {
+        fields.push_back({"database_bytes", FieldKind::number});
+        fields.push_back({"quarantined", FieldKind::number});
+    }
+    std::vector<std::vector<std::string>> records;
+    for (const DatasetStats& one : stats.datasets) {
+        records.push_back({std::string(to_string(one.dataset)), number(one.rows, format), number(one.series, format),
+                           to_string(one.first), to_string(one.last)});
+        if (format == OutputFormat::table) continue;
+        records.back().push_back(number(stats.bytes, format));
+        records.back().push_back(number(stats.quarantined, format));
+    }
+    print_records(output(), format, fields, records);
+}
+
+void print_series(Session& session, OutputFormat format) {
+    const std::vector<Field> fields = {{"dataset"}, {"exchange"},   {"symbol"},
+                                       {"account"}, {"asset_name"}, {"rows", FieldKind::number},
+                                       {"first"},   {"last"}};
+    std::vector<std::vector<std::string>> records;
+    for (const SeriesStats& one : session.series_stats()) {
+        const bool is_balance = one.dataset == Dataset::balances;
+        const SeriesNames names = is_balance ? session.names(one.exchange_id) : session.names(one.symbol_id);
+        records.push_back({std::string(to_string(one.dataset)), names.exchange, names.symbol, one.account.str(),
+                           one.asset_name.str(), number(one.rows, format), to_string(one.first), to_string(one.last)});
+        if (!is_balance) records.back()[3].clear();
+    }
+    print_records(output(), format, fields, records);
+}
+
+}  // namespace
+
+int run_stats(const GlobalOptions& global, const StatsOptions& options) {
+    Session session(choose_database(global), Access::read);
+    const OutputFormat format = options.flags.format();
+    if (options.series) {
+        print_series(session, format);
+    } else {
+        const DatabaseStats stats = session.stats();
+        if (format == OutputFormat::table) print_summary(stats, session.name());
+        print_datasets(stats, format);
+    }
+    output().flush();
+    return kOk;
+}
+
+}  // namespace marketdb::cli

@@ -1,0 +1,111 @@
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <marketdb/config.hpp>
+
+#include "commands.hpp"
+#include "diagnostics.hpp"
+#include "exit_code.hpp"
+#include "query.hpp"
+#include "session.hpp"
+#include "terminal.hpp"
+
+namespace marketdb::cli {
+namespace {
+
+constexpr Dataset kDatasets[] = {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances};
+
+std::uint64_t removed_of(const CleanupResult& result, Dataset dataset) {
+    switch (dataset) {
+        case Dataset::book_tickers: return result.book_tickers;
+        case Dataset::trades: return result.trades;
+        case Dataset::funding_rates: return result.funding_rates;
+        case Dataset::balances: break;
+    }
+    return result.balances;
+}
+
+void print_cleanup(const CleanupResult& result, const std::optional<Dataset>& only, std::string_view verb,
+                   const CleanupArguments& arguments) {
+    if (!arguments.json) {
+        output().line(fmt::format("{} from {}, rows before {}:", verb, database_name(), to_string(result.cutoff)));
+    }
+    const std::vector<Field> fields = {{"dataset"}, {"rows", FieldKind::number}, {"before"}};
+    std::vector<std::vector<std::string>> records;
+    for (const Dataset dataset : kDatasets) {
+        if (only && *only != dataset) continue;
+        const std::uint64_t rows = removed_of(result, dataset);
+        records.push_back({std::string(to_string(dataset)),
+                           arguments.json ? fmt::format("{}", rows) : with_commas(rows), to_string(result.cutoff)});
+    }
+    print_records(output(), arguments.json ? OutputFormat::json : OutputFormat::table, fields, records);
+    output().flush();
+}
+
+std::uint64_t rows_stored(Session& session) {
+    std::uint64_t rows = 0;
+    for (const DatasetStats& one : session.stats().datasets) rows += one.rows;
+    return rows;
+}
+
+CleanupResult clean_up(Session& session, const CleanupOptions& options) {
+    const std::uint64_t before = rows_stored(session);
+    try {
+        return session.cleanup(options);
+    } catch (const Interrupted&) {
+        const std::uint64_t after = rows_stored(session);
+        note(fmt::format("interrupted: {} rows were removed from {}; the same command goes on",
+                         with_commas(before - std::min(before, after)), session.name()));
+        throw;
+    }
+}
+
+}  // namespace
+
+int run_init(const GlobalOptions& global) {
+    DatabaseChoice choice = choose_database(global);
+    const bool is_file = choice.config.engine == EngineKind::sqlite && choice.config.sqlite_path != ":memory:";
+    const bool was_there = is_file && std::filesystem::exists(choice.config.sqlite_path);
+    Session session(std::move(choice), Access::create);
+    const DatabaseStats stats = session.stats();
+    session.close();
+    output().line(fmt::format("{} {}: {}, schema version {}", was_there ? "ready:" : "made", session.name(),
+                              stats.engine, stats.schema_version));
+    output().flush();
+    return kOk;
+}
+
+int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments) {
+    CleanupOptions options;
+    options.older_than = read_duration_option("--older-than", arguments.older_than);
+    if (!arguments.dataset.empty()) options.dataset = read_dataset(arguments.dataset);
+
+    const bool deletes = arguments.yes && !arguments.dry_run;
+    Session session(choose_database(global), deletes ? Access::write : Access::read);
+    if (deletes) {
+        const CleanupResult removed = clean_up(session, options);
+        session.close();
+        print_cleanup(removed, options.dataset, "removed", arguments);
+        return kOk;
+    }
+    options.dry_run = true;
+    print_cleanup(session.cleanup(options), options.dataset, "would remove", arguments);
+    if (arguments.dry_run) return kOk;
+    throw UsageError("nothing was removed: add --yes to remove these rows");
+}
+
+std::string version_text() {
+    DatabaseChoice choice;
+    choice.config.sqlite_path = ":memory:";
+    Session session(std::move(choice), Access::create);
+    return fmt::format("marketdb {} ({})", version(), session.stats().engine);
+}
+
+}  // namespace marketdb::cli
