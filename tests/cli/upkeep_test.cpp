@@ -1,0 +1,171 @@
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/program.hpp"
+#include "cli/sample_files.hpp"
+
+namespace marketdb::testing {
+namespace {
+
+using nlohmann::json;
+
+class Upkeep : public CliTest {
+ protected:
+    std::int64_t rows_of(const std::string& dataset) {
+        for (const json& one : json::parse(answer({"stats", "--json"}))) {
+            if (one.at("dataset") == dataset) return one.at("rows");
+        }
+        return -1;
+    }
+};
+
+TEST_F(Upkeep, InitMakesTheDatabaseOnce) {
+    EXPECT_EQ(answer({"init"}).rfind("made sqlite:marketdb.db (default): SQLite 3.", 0), 0U);
+    EXPECT_TRUE(std::filesystem::exists(path("marketdb.db")));
+    EXPECT_EQ(answer({"init"}).rfind("ready: sqlite:marketdb.db (default): SQLite 3.", 0), 0U);
+}
+
+TEST_F(Upkeep, CleanupShowsItsTargetAndNeedsYes) {
+    import_samples();
+    const Outcome asked = run({"cleanup", "--older-than", "7d"});
+    EXPECT_EQ(asked.code, 2);
+    EXPECT_EQ(asked.out.rfind("would remove from sqlite:marketdb.db (default), rows before ", 0), 0U) << asked.out;
+    EXPECT_NE(asked.err.find("add --yes"), std::string::npos) << asked.err;
+    EXPECT_EQ(rows_of("trades"), 3);
+
+    const Outcome dry = run({"cleanup", "--older-than", "7d", "--dry-run", "--yes", "--json"});
+    EXPECT_EQ(dry.code, 0);
+    EXPECT_EQ(json::parse(dry.out)[1].at("rows"), 3);
+    EXPECT_EQ(rows_of("trades"), 3);
+
+    const std::string done = answer({"cleanup", "--older-than", "7d", "--dataset", "trades", "--yes"});
+    EXPECT_EQ(done.rfind("removed from sqlite:marketdb.db (default), rows before ", 0), 0U) << done;
+    EXPECT_EQ(done.find("book-tickers"), std::string::npos);
+    EXPECT_EQ(rows_of("trades"), 0);
+    EXPECT_EQ(rows_of("book-tickers"), 3);
+
+    EXPECT_EQ(json::parse(answer({"cleanup", "--older-than", "1h", "--yes", "--json"}))[0].at("rows"), 3);
+    EXPECT_EQ(rows_of("book-tickers"), 0);
+}
+
+TEST_F(Upkeep, CleanupKeepsWhatIsYounger) {
+    import_samples();
+    EXPECT_EQ(json::parse(answer({"cleanup", "--older-than", "20000d", "--yes", "--json"}))[0].at("rows"), 0);
+    EXPECT_EQ(rows_of("book-tickers"), 3);
+}
+
+TEST_F(Upkeep, MigrateShowsStepsAndGoesDownOnlyWithYesAndWithoutRows) {
+    answer({"init"});
+    const json steps = json::parse(answer({"migrate", "status", "--json"}));
+    ASSERT_FALSE(steps.empty());
+    for (const json& step : steps) EXPECT_EQ(step.at("applied"), true) << step;
+    const std::string newest = std::to_string(steps.size());
+    EXPECT_EQ(answer({"migrate", "status"}).rfind("sqlite:marketdb.db (default): schema version " + newest, 0), 0U);
+    EXPECT_EQ(answer({"migrate", "plan"}), "sqlite:marketdb.db (default): nothing to do\n");
+    EXPECT_EQ(answer({"migrate", "plan", "--json"}), "[]\n");
+    EXPECT_EQ(answer({"migrate", "up"}), "sqlite:marketdb.db (default): nothing to do\n");
+
+    const Outcome asked = run({"migrate", "down", "--to", "0"});
+    EXPECT_EQ(asked.code, 2);
+    EXPECT_EQ(
+        asked.out.rfind("sqlite:marketdb.db (default): schema version " + newest + " down to 0\nundoes " + newest, 0),
+        0U)
+        << asked.out;
+    EXPECT_NE(asked.err.find("add --yes"), std::string::npos);
+    EXPECT_EQ(json::parse(answer({"migrate", "status", "--json"})), steps);
+
+    const std::string down = answer({"migrate", "down", "--to", "0", "--yes"});
+    EXPECT_NE(down.find("undid 1 "), std::string::npos) << down;
+    const std::string plan = answer({"migrate", "plan"});
+    EXPECT_EQ(plan.rfind("-- 1 ", 0), 0U) << plan;
+    EXPECT_NE(plan.find("CREATE TABLE"), std::string::npos);
+    EXPECT_NE(answer({"migrate", "up"}).find("applied 1 "), std::string::npos);
+    EXPECT_EQ(answer({"migrate", "up"}), "sqlite:marketdb.db (default): nothing to do\n");
+
+    import_samples();
+    const Outcome refused = run({"migrate", "down", "--to", "0", "--yes"});
+    EXPECT_EQ(refused.code, 1) << refused.out;
+    EXPECT_EQ(rows_of("trades"), 3);
+}
+
+class Demo : public CliTest {};
+
+/// The lines under `Try next:`.
+std::vector<std::string> next_commands(const std::string& text) {
+    std::vector<std::string> lines;
+    const std::size_t start = text.find("Try next:\n");
+    if (start == std::string::npos) return lines;
+    std::istringstream rest(text.substr(start + 10));
+    for (std::string line; std::getline(rest, line);) lines.push_back(line.substr(2));
+    return lines;
+}
+
+TEST_F(Demo, RecordsAMinuteIntoAFileOfItsOwnAndShowsIt) {
+    Surroundings surroundings;
+    surroundings.environment["MARKETDB_URL"] = "sqlite:real.db";
+    const std::string text = answer({"demo"}, surroundings);
+    EXPECT_FALSE(std::filesystem::exists(path("real.db")));
+    EXPECT_TRUE(std::filesystem::exists(path("marketdb-demo.db")));
+    EXPECT_EQ(text.rfind("A simulated minute of 6 series: ", 0), 0U) << text;
+    for (const char* part : {"Latest quotes\n", "DEMOA_SPOT", "DEMOB_SPOT", "DEMOC_FUTURES", "spread_bps",
+                             "received clock", "│", "█", "Try next:\n"}) {
+        EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+    }
+    const json stats = json::parse(answer({"--db", "sqlite:marketdb-demo.db", "stats", "--json"}));
+    EXPECT_EQ(stats[0].at("rows"), 3600);
+    EXPECT_GT(stats[1].at("rows").get<int>(), 100);
+    EXPECT_EQ(stats[2].at("rows"), 2);
+    EXPECT_EQ(stats[3].at("rows"), 6);
+    const json latest = json::parse(answer({"--db", "sqlite:marketdb-demo.db", "latest", "quotes", "--json"}));
+    ASSERT_EQ(latest.size(), 6U);
+    EXPECT_LT(latest[0].at("age_seconds").get<double>(), 60.0);
+}
+
+TEST_F(Demo, TheNextCommandsWorkAsTheyArePrinted) {
+    const std::vector<std::string> commands = next_commands(answer({"demo", "--file", "the demo's.db"}));
+    ASSERT_GE(commands.size(), 5U);
+    for (const std::string& command : commands) {
+        const Outcome outcome = run_in_shell(command);
+        EXPECT_EQ(outcome.code, 0) << command << "\n" << outcome.err;
+        EXPECT_NE(outcome.out + outcome.err, "") << command;
+    }
+}
+
+TEST_F(Demo, WithoutUtf8TheChartIsPlain) {
+    Surroundings surroundings;
+    surroundings.environment["LC_ALL"] = "C";
+    const std::string text = answer({"demo"}, surroundings);
+    EXPECT_TRUE(std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
+    EXPECT_NE(text.find("###"), std::string::npos);
+}
+
+TEST_F(Demo, ASecondRecordingReplacesTheFirst) {
+    answer({"demo"});
+    const Outcome second = run({"demo", "--seed", "2"});
+    EXPECT_EQ(second.code, 0);
+    EXPECT_NE(second.err.find("is replaced"), std::string::npos) << second.err;
+    EXPECT_EQ(json::parse(answer({"--db", "sqlite:marketdb-demo.db", "stats", "--json"}))[0].at("rows"), 3600);
+}
+
+TEST_F(Demo, AFileThatIsNoDemoIsRefusedAndLeftAlone) {
+    import_samples();
+    const Outcome real = run({"demo", "--file", "marketdb.db"});
+    EXPECT_EQ(real.code, 1);
+    EXPECT_NE(real.err.find("marketdb.db is no demo database (it holds BINANCE_SPOT)"), std::string::npos) << real.err;
+    EXPECT_EQ(answer({"exchanges", "--csv"}).find("DEMO"), std::string::npos);
+    write_file("text.db", "words, words, words");
+    EXPECT_EQ(run({"demo", "--file", "text.db"}).code, 1);
+    EXPECT_EQ(read_file("text.db"), "words, words, words");
+    answer({"--db", "sqlite:empty.db", "init"});
+    EXPECT_EQ(run({"demo", "--file", "empty.db"}).code, 1);
+    EXPECT_EQ(answer({"--db", "sqlite:empty.db", "exchanges", "--json"}), "[]\n");
+}
+
+}  // namespace
+}  // namespace marketdb::testing

@@ -1,0 +1,217 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <marketdb/marketdb.hpp>
+
+#include "support/expect.hpp"
+#include "support/rows.hpp"
+#include "support/sqlite_file.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/walkable_clock.hpp"
+
+namespace marketdb::testing {
+
+/// Something that the contract suite runs against. What a target cannot do is asked here, never by its name.
+struct EngineTarget {
+    std::string name;                              ///< As in the names of tests: `SqliteFile`.
+    std::function<Config(const std::filesystem::path& folder)> config;  ///< Settings for an empty database in the folder.
+    /// Runs statements as another program would; null where no other program can reach the data.
+    std::function<void(const std::filesystem::path& folder, const std::string& sql)> run_sql;
+    bool is_shared = true;                         ///< A second manager, in this process or another, can open the same data.
+    bool is_file = true;                           ///< The data is a file in the folder that a test may damage.
+    bool keeps_sequence = true;                    ///< Else rows of one timestamp fold.
+    bool keeps_received_at = true;
+    bool exact_doubles = true;                     ///< Else values may be rounded, and are counted.
+    bool unknown_side = true;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const EngineTarget& target) { return out << target.name; }
+
+inline EngineTarget sqlite_file_target() {
+    EngineTarget target;
+    target.name = "SqliteFile";
+    target.config = [](const std::filesystem::path& folder) {
+        return Config::from_url("sqlite:" + (folder / "market.db").string());
+    };
+    target.run_sql = [](const std::filesystem::path& folder, const std::string& sql) {
+        SqliteFile(folder / "market.db").run(sql);
+    };
+    return target;
+}
+
+inline EngineTarget sqlite_memory_target() {
+    EngineTarget target;
+    target.name = "SqliteMemory";
+    target.config = [](const std::filesystem::path&) { return Config::from_url("sqlite::memory:"); };
+    target.is_shared = false;
+    target.is_file = false;
+    return target;
+}
+
+/// Every engine that the suite knows.
+inline std::vector<EngineTarget> all_engines() { return {sqlite_file_target(), sqlite_memory_target()}; }
+
+/// Those whose data a second manager can open.
+inline std::vector<EngineTarget> shared_engines() {
+    std::vector<EngineTarget> targets = all_engines();
+    std::erase_if(targets, [](const EngineTarget& target) { return !target.is_shared; });
+    return targets;
+}
+
+/// An empty database on one engine, opened at the first use of `db()`, with a clock that the test walks.
+class EngineFixture {
+ public:
+    explicit EngineFixture(EngineTarget target) : target_(std::move(target)) {}
+
+    [[nodiscard]] const EngineTarget& target() const noexcept { return target_; }
+    [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_.path(); }
+    [[nodiscard]] WalkableClock& clock() noexcept { return *clock_; }
+
+    /// The settings of `db()`; the same clock, and short polls so that tests need not wait.
+    [[nodiscard]] Config config() const {
+        Config settings = target_.config(folder_.path());
+        settings.clock = clock_;
+        settings.poll_interval = std::chrono::milliseconds(5);
+        settings.program = "contract test";
+        return settings;
+    }
+
+    /// The manager, opened.
+    [[nodiscard]] DatabaseManager& db() {
+        if (db_ == nullptr) db_ = open(config());
+        return *db_;
+    }
+
+    /// One more manager, opened.
+    [[nodiscard]] static std::unique_ptr<DatabaseManager> open(Config settings) {
+        auto manager = std::make_unique<DatabaseManager>(std::move(settings));
+        manager->wait(manager->initialize());
+        return manager;
+    }
+
+    void close() {
+        if (db_ == nullptr) return;
+        db_->wait(db_->close());
+        db_.reset();
+    }
+
+    /// Closes and opens again: what `db()` then answers comes from the database, not from memory.
+    void reopen() {
+        close();
+        static_cast<void>(db());
+    }
+
+    void reopen_if_shared() {
+        if (target_.is_shared) reopen();
+    }
+
+    /// Runs one operation of `db()` or of any manager and blocks until it is done.
+    template <class T>
+    T wait(boost::asio::awaitable<T> operation) {
+        return db().wait(std::move(operation));
+    }
+
+    /// Runs a coroutine of the test on an `io_context` of its own, as a program with coroutines would. A lambda that is the
+    /// coroutine must be a named local.
+    template <class T>
+    static T run(boost::asio::awaitable<T> body) {
+        boost::asio::io_context context;
+        auto result = boost::asio::co_spawn(context, std::move(body), boost::asio::use_future);
+        context.run();
+        return result.get();
+    }
+
+    Exchange make_exchange(std::string_view enum_value = "ALPHA_SPOT") { return wait(db().ensure_exchange(enum_value)); }
+
+    /// Spelling: base and quote joined, if empty.
+    Symbol make_symbol(std::string_view base = "BTC", std::string_view quote = "USDT",
+                       std::string_view exchange = "ALPHA_SPOT", std::string_view spelling = {}) {
+        Symbol symbol;
+        symbol.exchange_id = make_exchange(exchange).id;
+        symbol.symbol_base = base;
+        symbol.symbol_quote = quote;
+        symbol.exchange_symbol = spelling.empty() ? std::string(base) + std::string(quote) : std::string(spelling);
+        return wait(db().ensure_symbol(symbol));
+    }
+
+    WriteResult store(std::vector<BookTicker> rows) { return wait(db().insert_book_ticker_snapshots(std::move(rows))); }
+    WriteResult store(std::vector<Trade> rows) { return wait(db().insert_trades(std::move(rows))); }
+    WriteResult store(std::vector<FundingRate> rows) { return wait(db().insert_funding_rates(std::move(rows))); }
+    WriteResult store(std::vector<Balance> rows, BalanceOptions options = {}) {
+        return wait(db().insert_balance_snapshots(std::move(rows), options));
+    }
+    template <class Row>
+        requires std::is_trivially_copyable_v<Row>
+    WriteResult store(const Row& row) {
+        return store(std::vector<Row>{row});
+    }
+
+    /// What is stored, as text and in order.
+    Lines stored_quotes(HistoryFilter filter = {}) { return lines_of(wait(db().get_book_ticker_history(filter)).rows); }
+    Lines stored_trades(HistoryFilter filter = {}) { return lines_of(wait(db().get_trade_history(filter)).rows); }
+    Lines stored_funding(HistoryFilter filter = {}) { return lines_of(wait(db().get_funding_rate_history(filter)).rows); }
+    Lines stored_balances(HistoryFilter filter = {}) { return lines_of(wait(db().get_balance_history(filter)).rows); }
+
+ private:
+    EngineTarget target_;
+    TemporaryFolder folder_;
+    std::shared_ptr<WalkableClock> clock_ = std::make_shared<WalkableClock>();
+    std::unique_ptr<DatabaseManager> db_;
+};
+
+/// Base of the suites that run against every engine.
+class EngineTest : public ::testing::TestWithParam<EngineTarget>, public EngineFixture {
+ public:
+    EngineTest() : EngineFixture(GetParam()) {}
+};
+
+inline std::string engine_name(const ::testing::TestParamInfo<EngineTarget>& tested) { return tested.param.name; }
+
+/// WriteResult in the order of its members, for short expectations.
+inline WriteResult result(std::uint64_t inserted, std::uint64_t updated = 0, std::uint64_t unchanged = 0,
+                          std::uint64_t folded = 0) {
+    WriteResult written;
+    written.inserted = inserted;
+    written.updated = updated;
+    written.unchanged = unchanged;
+    written.folded = folded;
+    return written;
+}
+
+}  // namespace marketdb::testing
+
+namespace marketdb {
+
+/// `inserted 1, updated 0, unchanged 0, folded 0, rounded 0` in GoogleTest's messages.
+inline void PrintTo(const WriteResult& written, std::ostream* out) {
+    *out << "inserted " << written.inserted << ", updated " << written.updated << ", unchanged " << written.unchanged
+         << ", folded " << written.folded << ", rounded " << written.rounded;
+}
+
+}  // namespace marketdb
+
+/// Declares a suite and runs it against every engine (or those whose data can be shared).
+#define MARKETDB_CONTRACT_SUITE(Suite)                                                     \
+    class Suite : public ::marketdb::testing::EngineTest {};                               \
+    INSTANTIATE_TEST_SUITE_P(On, Suite, ::testing::ValuesIn(::marketdb::testing::all_engines()), \
+                             ::marketdb::testing::engine_name)
+#define MARKETDB_SHARED_CONTRACT_SUITE(Suite)                                                 \
+    class Suite : public ::marketdb::testing::EngineTest {};                                  \
+    INSTANTIATE_TEST_SUITE_P(On, Suite, ::testing::ValuesIn(::marketdb::testing::shared_engines()), \
+                             ::marketdb::testing::engine_name)

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <marketdb/transfer.hpp>
+
+#include "engine_fixture.hpp"
+
+namespace marketdb::testing {
+
+inline std::filesystem::path write_file(const std::filesystem::path& file, std::string_view bytes) {
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream stream(file, std::ios::binary);
+    stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!stream.flush()) throw std::runtime_error("cannot write " + file.string());
+    return file;
+}
+
+inline std::string read_file(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) throw std::runtime_error("cannot read " + file.string());
+    return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+/// A .zip with one entry, as Binance publishes it.
+inline std::filesystem::path write_zip(const std::filesystem::path& file, const std::string& entry_name,
+                                       std::string_view bytes) {
+    std::filesystem::create_directories(file.parent_path());
+    archive* zip = ::archive_write_new();
+    ::archive_write_set_format_zip(zip);
+    ::archive_write_open_filename(zip, file.c_str());
+    archive_entry* entry = ::archive_entry_new();
+    ::archive_entry_set_pathname(entry, entry_name.c_str());
+    ::archive_entry_set_filetype(entry, AE_IFREG);
+    ::archive_entry_set_perm(entry, 0644);
+    ::archive_entry_set_size(entry, static_cast<la_int64_t>(bytes.size()));
+    bool is_written = ::archive_write_header(zip, entry) == ARCHIVE_OK;
+    is_written = is_written && ::archive_write_data(zip, bytes.data(), bytes.size()) >= 0;
+    ::archive_entry_free(entry);
+    is_written = ::archive_write_close(zip) == ARCHIVE_OK && is_written;
+    ::archive_write_free(zip);
+    if (!is_written) throw std::runtime_error("cannot write " + file.string());
+    return file;
+}
+
+/// Quotes as Tardis writes them: one a millisecond from noon of 2024-08-08 on.
+inline std::string tardis_quotes(int rows, std::string_view exchange = "binance", std::string_view symbol = "BTCUSDT") {
+    std::string text = "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n";
+    for (int i = 0; i < rows; ++i) {
+        const std::string time = std::to_string(1'723'118'400'000'000 + i * 1'000LL);
+        text += std::string(exchange) + "," + std::string(symbol) + "," + time + "," + time + ",2,101,100," +
+                std::to_string(i + 1) + "\n";
+    }
+    return text;
+}
+
+/// An empty database, a folder for files, and imports into it.
+class ImportTest : public EngineTest {
+ public:
+    std::filesystem::path file(const std::string& name, std::string_view bytes) {
+        return write_file(folder() / "files" / name, bytes);
+    }
+    std::filesystem::path zip(const std::string& name, std::string_view bytes) {
+        const std::filesystem::path path = folder() / "files" / name;
+        return write_zip(path, path.stem().string() + ".csv", bytes);
+    }
+
+    ImportReport import(const std::filesystem::path& path, ImportOptions options = {}) {
+        return wait(import_file(db(), path, std::move(options)));
+    }
+    /// An import that must succeed.
+    ImportReport import_whole(const std::filesystem::path& path, ImportOptions options = {}) {
+        ImportReport report = import(path, std::move(options));
+        EXPECT_EQ(report.error, "");
+        return report;
+    }
+
+    /// `BINANCE_SPOT:BTC/USDT (BTCUSDT)` of every symbol, and `BINANCE_SPOT` of every exchange, in order.
+    Lines stored_reference() {
+        Lines lines;
+        for (const Exchange& exchange : wait(db().get_all_exchanges())) {
+            lines.push_back(exchange.enum_value.str());
+            for (const Symbol& symbol : wait(db().get_symbols_by_exchange(exchange.id, /*active_only=*/false))) {
+                lines.push_back(exchange.enum_value.str() + ":" + pair(symbol) + " (" + symbol.exchange_symbol.str() +
+                                ")");
+            }
+        }
+        return lines;
+    }
+
+    /// `name finished 3` or `name unfinished` of every import.
+    Lines stored_sources() {
+        SourceFilter filter;
+        filter.kind = "import";
+        Lines lines;
+        for (const Source& source : wait(db().get_sources(filter))) {
+            const bool is_finished = is_present(source.finished_at);
+            lines.push_back(source.name.str() +
+                            (is_finished ? " finished " + std::to_string(source.rows) : " unfinished"));
+        }
+        return lines;
+    }
+
+    std::uint64_t count_quarantined() { return wait(db().get_database_stats()).quarantined; }
+
+    void expect_nothing_stored() {
+        EXPECT_EQ(stored_reference(), Lines{});
+        EXPECT_EQ(stored_sources(), Lines{});
+        for (const DatasetStats& dataset : wait(db().get_database_stats()).datasets) EXPECT_EQ(dataset.rows, 0U);
+        EXPECT_EQ(count_quarantined(), 0U);
+    }
+
+    /// The text that an export writes.
+    std::string exported(Dataset dataset, ExportFormat format = ExportFormat::csv, HistoryFilter filter = {}) {
+        std::string text;
+        wait(export_rows(db(), dataset, filter, format, [&text](std::string_view lines) { text += lines; }));
+        return text;
+    }
+};
+
+}  // namespace marketdb::testing
+
+/// Declares a suite of imports and runs it against every engine (or those whose data can be shared).
+#define MARKETDB_IMPORT_SUITE(Suite)                                                             \
+    class Suite : public ::marketdb::testing::ImportTest {};                                     \
+    INSTANTIATE_TEST_SUITE_P(On, Suite, ::testing::ValuesIn(::marketdb::testing::all_engines()), \
+                             ::marketdb::testing::engine_name)
+#define MARKETDB_SHARED_IMPORT_SUITE(Suite)                                                         \
+    class Suite : public ::marketdb::testing::ImportTest {};                                        \
+    INSTANTIATE_TEST_SUITE_P(On, Suite, ::testing::ValuesIn(::marketdb::testing::shared_engines()), \
+                             ::marketdb::testing::engine_name)

@@ -1,0 +1,509 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "../support/child_process.hpp"
+#include "import_fixture.hpp"
+
+namespace marketdb::testing {
+namespace {
+
+MARKETDB_IMPORT_SUITE(ImportRules);
+MARKETDB_SHARED_IMPORT_SUITE(ImportByTwoProcesses);
+
+constexpr std::string_view kHeader =
+    "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n";
+
+/// Three good rows, and a crossed one in line 4.
+std::string quotes_with_a_crossed_row() {
+    return std::string(kHeader) +
+           "binance,BTCUSDT,1723118400000000,1723118400000000,2,101,100,1\n"
+           "binance,BTCUSDT,1723118400001000,1723118400001000,2,101,100,2\n"
+           "binance,BTCUSDT,1723118400002000,1723118400002000,2,99,100,3\n"
+           "binance,ETHUSDT,1723118400003000,1723118400003000,2,101,100,4\n";
+}
+
+/// Standard input as a test wants it, until the end of the scope.
+class StandardInput {
+ public:
+    explicit StandardInput(const std::string& bytes) : saved_(::dup(STDIN_FILENO)) {
+        int ends[2];
+        if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
+        ::dup2(ends[0], STDIN_FILENO);
+        ::close(ends[0]);
+        writer_ = std::thread([bytes, end = ends[1]] {
+            std::size_t done = 0;
+            while (done < bytes.size()) {
+                const ssize_t count = ::write(end, bytes.data() + done, bytes.size() - done);
+                if (count <= 0) break;
+                done += static_cast<std::size_t>(count);
+            }
+            ::close(end);
+        });
+    }
+    ~StandardInput() {
+        writer_.join();
+        ::dup2(saved_, STDIN_FILENO);
+        ::close(saved_);
+    }
+
+ private:
+    int saved_;
+    std::thread writer_;
+};
+
+TEST_P(ImportRules, AFileThatWasImportedBeforeIsSkipped) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(3));
+    EXPECT_EQ(import_whole(given).written, result(3));
+
+    const ImportReport again = import_whole(given);
+    EXPECT_TRUE(again.skipped);
+    EXPECT_EQ(again.read, 0U);
+    EXPECT_EQ(again.written, result(0));
+    EXPECT_EQ(again.layout, "tardis book_ticker");
+    EXPECT_EQ(again.dataset, "book-tickers");
+    EXPECT_EQ(again.symbols, Lines{"BTC/USDT"});
+
+    // By its bytes, not by its name.
+    EXPECT_TRUE(import_whole(file("renamed.csv", tardis_quotes(3))).skipped);
+    EXPECT_FALSE(import_whole(file("quotes.csv", tardis_quotes(4))).skipped);
+    EXPECT_EQ(stored_sources(), (Lines{"quotes.csv finished 3", "quotes.csv finished 4"}));
+}
+
+TEST_P(ImportRules, ForceReadsAgainAndChangesNothing) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(3));
+    import_whole(given);
+    const Lines before = stored_quotes();
+    ImportOptions options;
+    options.force = true;
+    const ImportReport forced = import_whole(given, options);
+    EXPECT_FALSE(forced.skipped);
+    EXPECT_EQ(forced.read, 3U);
+    EXPECT_EQ(forced.written, result(0, 0, 3));
+    EXPECT_EQ(stored_quotes(), before);
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 3"});
+}
+
+TEST_P(ImportRules, ForceBringsBackRowsThatWereRemoved) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(3));
+    import_whole(given);
+    clock().walk(24h);
+    CleanupOptions all;
+    all.older_than = 1h;
+    EXPECT_EQ(wait(db().cleanup_old_data(all)).book_tickers, 3U);
+    ImportOptions options;
+    options.force = true;
+    EXPECT_EQ(import_whole(given, options).written, result(3));
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 3"});
+}
+
+TEST_P(ImportRules, ABadRowStopsTheImportAndNothingIsStored) {
+    const std::filesystem::path given = file("quotes.csv", quotes_with_a_crossed_row());
+    const ImportReport report = import(given);
+    EXPECT_EQ(report.error_code, ErrorCode::invalid_argument);
+    EXPECT_EQ(report.error.find(given.string() + ":4: column "), 0U) << report.error;
+    EXPECT_EQ(report.written, result(0));
+    expect_nothing_stored();
+
+    // Corrected, it is a file like any other.
+    std::string corrected = quotes_with_a_crossed_row();
+    corrected.replace(corrected.find(",99,"), 4, ",100,");
+    EXPECT_EQ(import_whole(file("quotes.csv", corrected)).written, result(4));
+}
+
+TEST_P(ImportRules, ABadRowFarBehindStoresNothingEither) {
+    std::string text = tardis_quotes(5'000);
+    text += "binance,BTCUSDT,1723118500000000,1723118500000000,2,nan,100,1\n";
+    ImportOptions options;
+    options.batch_rows = 100;
+    const ImportReport report = import(file("quotes.csv", text), options);
+    EXPECT_NE(report.error.find("quotes.csv:5002: column ask_price"), std::string::npos) << report.error;
+    expect_nothing_stored();
+}
+
+TEST_P(ImportRules, QuarantineKeepsTheBadRowsAndStoresTheRest) {
+    ImportOptions options;
+    options.on_error = OnError::quarantine;
+    const std::filesystem::path given = file("quotes.csv", quotes_with_a_crossed_row());
+    const ImportReport report = import_whole(given, options);
+    EXPECT_EQ(report.read, 4U);
+    EXPECT_EQ(report.rejected, 1U);
+    EXPECT_EQ(report.written, result(3));
+    EXPECT_EQ(report.symbols, (Lines{"BTC/USDT", "ETH/USDT"}));
+    EXPECT_EQ(count_quarantined(), 1U);
+    EXPECT_EQ(stored_quotes().size(), 3U);
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 3"});
+
+    options.force = true;
+    const ImportReport forced = import_whole(given, options);
+    EXPECT_EQ(forced.written, result(0, 0, 3));
+    EXPECT_EQ(forced.rejected, 1U);
+    EXPECT_EQ(count_quarantined(), 1U);
+}
+
+TEST_P(ImportRules, QuarantineOfAFileWithoutAnyGoodRowCreatesNoSymbol) {
+    ImportOptions options;
+    options.on_error = OnError::quarantine;
+    std::string text(kHeader);
+    for (int i = 0; i < 250; ++i) text += "binance,BTCUSDT,1723118400000000,1723118400000000,2,99,100,\xff\n";
+    options.batch_rows = 100;
+    const ImportReport report = import_whole(file("bad.csv", text), options);
+    EXPECT_EQ(report.rejected, 250U);
+    EXPECT_EQ(report.symbols, Lines{});
+    EXPECT_EQ(count_quarantined(), 250U);
+    EXPECT_EQ(stored_reference(), Lines{});
+    EXPECT_EQ(stored_sources(), Lines{"bad.csv finished 0"});
+}
+
+TEST_P(ImportRules, ADryRunTellsEverythingAndWritesNothing) {
+    make_symbol("ETH", "USDT", "BINANCE_SPOT", "ETHUSDT");
+    ImportOptions options;
+    options.dry_run = true;
+    const std::filesystem::path given =
+        file("quotes.csv", tardis_quotes(3) + "binance,ETHUSDT,1723118403000000,1723118403000000,2,101,100,1\n");
+    const ImportReport report = import_whole(given, options);
+    EXPECT_EQ(report.layout, "tardis book_ticker");
+    EXPECT_EQ(report.exchange, "BINANCE_SPOT");
+    EXPECT_EQ(report.symbols, (Lines{"BTC/USDT", "ETH/USDT"}));
+    EXPECT_EQ(report.new_symbols, Lines{"BINANCE_SPOT:BTC/USDT (BTCUSDT)"});
+    EXPECT_EQ(report.read, 4U);
+    EXPECT_EQ(report.first, kNoon);
+    EXPECT_EQ(report.last, kNoon + 3s);
+    EXPECT_EQ(report.written, result(0));
+    EXPECT_FALSE(report.skipped);
+    EXPECT_EQ(stored_reference(), (Lines{"BINANCE_SPOT", "BINANCE_SPOT:ETH/USDT (ETHUSDT)"}));
+    EXPECT_EQ(stored_sources(), Lines{});
+    EXPECT_EQ(stored_quotes(), Lines{});
+
+    import_whole(given);
+    const ImportReport later = import_whole(given, options);
+    EXPECT_TRUE(later.skipped);
+    EXPECT_EQ(later.read, 4U);
+}
+
+TEST_P(ImportRules, ADryRunCountsWhatQuarantineWouldReject) {
+    ImportOptions options;
+    options.dry_run = true;
+    const std::filesystem::path given = file("quotes.csv", quotes_with_a_crossed_row());
+    EXPECT_NE(import(given, options).error, "");
+    options.on_error = OnError::quarantine;
+    EXPECT_EQ(import_whole(given, options).rejected, 1U);
+    expect_nothing_stored();
+}
+
+TEST_P(ImportRules, AStoppedImportIsCompletedByTheNext) {
+    std::atomic<bool> stop{false};
+    ImportOptions options;
+    options.batch_rows = 100;
+    options.stop = &stop;
+    options.on_progress = [&stop](const ImportProgress& progress) {
+        if (!progress.validating && progress.rows == 300) stop = true;
+    };
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
+    expect_error(ErrorCode::cancelled, [&] { import(given, options); },
+                 {"quotes.csv", "first 300 rows", "inserted 300"});
+    EXPECT_EQ(stored_quotes().size(), 300U);
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv unfinished"});
+
+    stop = false;
+    options.on_progress = nullptr;
+    const ImportReport rest = import_whole(given, options);
+    EXPECT_FALSE(rest.skipped);
+    EXPECT_EQ(rest.written, result(700, 0, 300));
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 1000"});
+    EXPECT_EQ(stored_quotes().size(), 1'000U);
+    EXPECT_TRUE(import_whole(given).skipped);
+}
+
+TEST_P(ImportRules, AStopWhileAFileIsValidatedStoresNothing) {
+    std::atomic<bool> stop{false};
+    ImportOptions options;
+    options.batch_rows = 100;
+    options.stop = &stop;
+    options.on_progress = [&stop](const ImportProgress& progress) { stop = progress.rows >= 500; };
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
+    expect_error(ErrorCode::cancelled, [&] { import(given, options); }, {"nothing of it was stored"});
+    expect_nothing_stored();
+    expect_error(ErrorCode::cancelled, [&] { import(given, options); }, {"nothing of it was stored"});
+}
+
+TEST_P(ImportRules, ProgressCountsRowsAndBytesOfBothPasses) {
+    std::vector<ImportProgress> seen;
+    ImportOptions options;
+    options.batch_rows = 400;
+    options.on_progress = [&seen](const ImportProgress& progress) { seen.push_back(progress); };
+    const std::string text = tardis_quotes(1'000);
+    const std::filesystem::path given = file("quotes.csv", text);
+    import_whole(given, options);
+    ASSERT_EQ(seen.size(), 6U);
+    EXPECT_TRUE(seen[2].validating);
+    EXPECT_EQ(seen[2].rows, 1'000U);
+    EXPECT_EQ(seen[2].total_rows, 0U);
+    EXPECT_FALSE(seen[3].validating);
+    EXPECT_EQ(seen[3].rows, 400U);
+    EXPECT_EQ(seen[3].total_rows, 1'000U);
+    EXPECT_EQ(seen[5].rows, 1'000U);
+    EXPECT_EQ(seen[5].file, given.string());
+    EXPECT_EQ(seen[5].total_bytes, text.size());
+    EXPECT_EQ(seen[5].bytes, text.size());
+}
+
+TEST_P(ImportRules, AnInterruptedQuarantineIsCompletedByTheNext) {
+    std::atomic<bool> stop{false};
+    ImportOptions options;
+    options.batch_rows = 2;
+    options.on_error = OnError::quarantine;
+    options.stop = &stop;
+    options.on_progress = [&stop](const ImportProgress&) { stop = true; };
+    const std::filesystem::path given = file("quotes.csv", quotes_with_a_crossed_row());
+    expect_error(ErrorCode::cancelled, [&] { import(given, options); }, {"first 2 rows"});
+    stop = false;
+    options.on_progress = nullptr;
+    const ImportReport rest = import_whole(given, options);
+    EXPECT_EQ(rest.written, result(1, 0, 2));
+    EXPECT_EQ(rest.rejected, 1U);
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 3"});
+    EXPECT_EQ(count_quarantined(), 1U);
+}
+
+TEST_P(ImportRules, ATruncatedFileStoresNothing) {
+    HistoryFilter all;
+    import_whole(file("first.csv", tardis_quotes(2'000)));
+    const std::filesystem::path whole = folder() / "files" / "whole.csv.gz";
+    wait(export_file(db(), Dataset::book_tickers, all, whole, ExportFormat::csv));
+    const std::string bytes = read_file(whole);
+    const Lines sources = stored_sources();
+
+    const ImportReport report = import(file("cut.csv.gz", bytes.substr(0, bytes.size() / 2)));
+    EXPECT_EQ(report.error_code, ErrorCode::invalid_argument);
+    EXPECT_NE(report.error.find("cut.csv.gz"), std::string::npos) << report.error;
+    EXPECT_EQ(stored_sources(), sources);
+}
+
+TEST_P(ImportRules, AChecksumBesideTheFileIsVerified) {
+    // sha256sum of the nine bytes "nonsense\n" is not that of the file.
+    const std::filesystem::path given = file("quotes.csv", "");
+    write_file(given.string() + ".CHECKSUM",
+               "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  quotes.csv\n");
+    import_whole(given);
+    write_file(given.string() + ".CHECKSUM",
+               "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855  quotes.csv\n");
+    import_whole(given);
+
+    file("quotes.csv", tardis_quotes(3));
+    const ImportReport refused = import(given);
+    EXPECT_EQ(refused.error_code, ErrorCode::invalid_argument);
+    EXPECT_NE(refused.error.find("quotes.csv.CHECKSUM says e3b0c442"), std::string::npos) << refused.error;
+
+    write_file(given.string() + ".CHECKSUM", "not a sum\n");
+    const ImportReport malformed = import(given);
+    EXPECT_EQ(malformed.error_code, ErrorCode::invalid_argument);
+    EXPECT_NE(malformed.error.find("holds no sha256"), std::string::npos) << malformed.error;
+    expect_nothing_stored();
+
+    std::filesystem::remove(given.string() + ".CHECKSUM");
+    EXPECT_EQ(import_whole(given).written, result(3));
+}
+
+TEST_P(ImportRules, AggregatesOverStoredSingleTradesWarn) {
+    import_whole(zip("spot/BTCUSDT-trades-2024-08-08.zip", "7,100,0.5,50,1723118400000,True,True\n"));
+    const std::string aggregates = "9,100,0.5,7,7,1723118400000,True,True\n10,100,0.5,8,8,1723118401000,True,True\n";
+    const ImportReport over = import_whole(zip("spot/BTCUSDT-aggTrades-2024-08-08.zip", aggregates));
+    ASSERT_EQ(over.warnings.size(), 1U);
+    EXPECT_NE(over.warnings[0].find("trade 7 at 2024-08-08T12:00:00.000000Z"), std::string::npos) << over.warnings[0];
+    EXPECT_EQ(over.written, result(2));
+
+    const ImportReport elsewhere =
+        import_whole(zip("spot/BTCUSDT-aggTrades-2024-08-09.zip", "11,100,0.5,9,9,1723204800000,True,True\n"));
+    EXPECT_EQ(elsewhere.warnings, Lines{});
+    const ImportReport other =
+        import_whole(zip("spot/ETHUSDT-aggTrades-2024-08-08.zip", "9,100,0.5,7,7,1723118400000,True,True\n"));
+    EXPECT_EQ(other.warnings, Lines{});
+
+    ImportOptions options;
+    options.on_error = OnError::quarantine;
+    options.force = true;
+    EXPECT_EQ(import_whole(zip("spot/BTCUSDT-aggTrades-2024-08-08.zip", aggregates), options).warnings.size(), 1U);
+}
+
+TEST_P(ImportRules, StandardInputIsImportedLikeAFile) {
+    ImportOptions options;
+    options.temp_directory = folder() / "spool";
+    std::filesystem::create_directories(options.temp_directory);
+    {
+        const StandardInput input(tardis_quotes(20'000));
+        const ImportReport report = import_whole("-", options);
+        EXPECT_EQ(report.file, "-");
+        EXPECT_EQ(report.written, result(20'000));
+    }
+    EXPECT_TRUE(std::filesystem::is_empty(options.temp_directory));
+    EXPECT_EQ(stored_sources(), Lines{"- finished 20000"});
+    {
+        const StandardInput input(tardis_quotes(20'000));
+        EXPECT_TRUE(import_whole("-", options).skipped);
+    }
+    {
+        const StandardInput input(quotes_with_a_crossed_row());
+        const ImportReport report = import("-", options);
+        EXPECT_EQ(report.error.find("-:4: column "), 0U) << report.error;
+    }
+    EXPECT_TRUE(std::filesystem::is_empty(options.temp_directory));
+}
+
+TEST_P(ImportRules, ANamedPipeIsReadOnceAndImported) {
+    const std::filesystem::path pipe = folder() / "pipe.csv";
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    std::thread writer([&pipe] {
+        std::ofstream stream(pipe);
+        stream << tardis_quotes(5'000);
+    });
+    const ImportReport report = import_whole(pipe);
+    writer.join();
+    EXPECT_EQ(report.written, result(5'000));
+}
+
+TEST_P(ImportRules, AStopEndsTheWaitForStandardInput) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const std::filesystem::path silent = "/proc/self/fd/" + std::to_string(ends[0]);
+    std::atomic<bool> stop{false};
+    ImportOptions options;
+    options.stop = &stop;
+    options.on_progress = [&stop](const ImportProgress&) { stop = true; };
+    expect_error(ErrorCode::cancelled, [&] { import(silent, options); }, {"nothing of it was stored"});
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
+TEST_P(ImportRules, AFileThatCannotBeReadIsInTheReport) {
+    const ImportReport absent = import(folder() / "absent.csv");
+    EXPECT_EQ(absent.error_code, ErrorCode::unavailable);
+    EXPECT_NE(absent.error.find("absent.csv"), std::string::npos) << absent.error;
+    const ImportReport a_folder = import(folder());
+    EXPECT_EQ(a_folder.error_code, ErrorCode::invalid_argument);
+    EXPECT_NE(a_folder.error.find("is a folder"), std::string::npos) << a_folder.error;
+    ImportOptions options;
+    options.temp_directory = folder() / "absent";
+    const StandardInput input("");
+    const ImportReport no_room = import("-", options);
+    EXPECT_EQ(no_room.error_code, ErrorCode::unavailable);
+    EXPECT_NE(no_room.error.find("temporary file"), std::string::npos) << no_room.error;
+    expect_nothing_stored();
+}
+
+TEST_P(ImportRules, AWrongBatchSizeIsRefusedAtTheCall) {
+    ImportOptions options;
+    options.batch_rows = 0;
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(import_file(db(), "any.csv", options)); },
+                 {"batch_rows: 0 is not between 1 and 1000000"});
+    options.batch_rows = 1'000'001;
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(import_file(db(), "any.csv", options)); },
+                 {"1000001"});
+}
+
+TEST_P(ImportRules, AFaultOfTheDatabaseIsThrown) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(3));
+    wait(db().close());
+    expect_error(ErrorCode::closed, [&] { EngineFixture::run(import_file(db(), given, {})); });
+}
+
+TEST_P(ImportRules, AFileThatChangesWhileItIsImportedIsNoticed) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
+    ImportOptions options;
+    options.batch_rows = 100;
+    options.on_progress = [&given](const ImportProgress& progress) {
+        if (progress.validating && progress.rows == 1'000) write_file(given, tardis_quotes(1'500));
+    };
+    const ImportReport report = import(given, options);
+    EXPECT_EQ(report.error_code, ErrorCode::invalid_argument);
+    EXPECT_NE(report.error.find("was changed while it was imported"), std::string::npos) << report.error;
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv unfinished"});
+}
+
+TEST_P(ImportRules, FoldersAreSearchedForFilesThatCanBeImported) {
+    const std::filesystem::path root = folder() / "files";
+    for (const char* name : {"b/2.csv.gz", "b/1.CSV", "a.jsonl", "a.zip", "c.csv.zst", "c.jsonl.xz"}) file(name, "");
+    for (const char* name : {"README.md", "b/3.csv.part", "a.zip.CHECKSUM", "b/x.gz", "csv"}) file(name, "");
+    const std::filesystem::path single = file("single/anything.txt", "");
+    std::filesystem::create_symlink("nowhere", root / "dangling.csv");
+
+    const ImportList list = list_import_files({single, root, "-"});
+    EXPECT_EQ(list.files,
+              (std::vector<std::filesystem::path>{single, root / "a.jsonl", root / "a.zip", root / "b/1.CSV",
+                                                  root / "b/2.csv.gz", root / "c.csv.zst", root / "c.jsonl.xz", "-"}));
+    EXPECT_EQ(list.ignored, 6U);
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(list_import_files({root / "none"})); }, {"none"});
+}
+
+TEST_P(ImportRules, FilesRunOnAProgramsOwnExecutor) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
+    static_cast<void>(db());
+    const auto body = [](DatabaseManager& manager,
+                         std::filesystem::path path) -> boost::asio::awaitable<std::thread::id> {
+        ImportOptions options;
+        options.batch_rows = 100;
+        const ImportReport report = co_await import_file(manager, path, std::move(options));
+        EXPECT_EQ(report.written.inserted, 1'000U);
+        co_return std::this_thread::get_id();
+    };
+    EXPECT_EQ(EngineFixture::run(body(db(), given)), std::this_thread::get_id());
+}
+
+TEST_P(ImportByTwoProcesses, TheSameFileAtOnceEndsAsIfImportedOnce) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(2'000));
+    const Config settings = config();
+    const auto body = [&](LineChannel& parent) {
+        auto manager = open(settings);
+        parent.say("ready");
+        if (!parent.hear()) return 1;
+        ImportOptions options;
+        options.batch_rows = 100;
+        const ImportReport report = manager->wait(import_file(*manager, given, options));
+        manager->wait(manager->close());
+        return report.error.empty() ? 0 : 2;
+    };
+    ChildProcess first(body);
+    ChildProcess second(body);
+    ASSERT_EQ(first.hear(), "ready");
+    ASSERT_EQ(second.hear(), "ready");
+    first.say("go");
+    second.say("go");
+    EXPECT_EQ(first.wait(), 0);
+    EXPECT_EQ(second.wait(), 0);
+    EXPECT_EQ(stored_quotes().size(), 2'000U);
+    EXPECT_EQ(stored_quotes().back(), "+1999ms #0 bid 100x2000 ask 101x2 rx +1999ms");
+    EXPECT_EQ(stored_reference(), (Lines{"BINANCE_SPOT", "BINANCE_SPOT:BTC/USDT (BTCUSDT)"}));
+    for (const std::string& source : stored_sources()) EXPECT_EQ(source, "quotes.csv finished 2000");
+}
+
+TEST_P(ImportByTwoProcesses, AKilledImportIsCompletedByTheNext) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(2'000));
+    const Config settings = config();
+    {
+        ChildProcess child([&](LineChannel& parent) {
+            auto manager = open(settings);
+            ImportOptions options;
+            options.batch_rows = 100;
+            options.on_progress = [&parent](const ImportProgress& progress) {
+                if (progress.validating || progress.rows < 500) return;
+                parent.say("half");
+                static_cast<void>(parent.hear());  // until it is killed
+            };
+            manager->wait(import_file(*manager, given, options));
+            return 0;
+        });
+        ASSERT_EQ(child.hear(), "half");
+        child.kill();
+    }
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv unfinished"});
+    const ImportReport rest = import_whole(given);
+    EXPECT_EQ(rest.written.inserted + rest.written.unchanged, 2'000U);
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 2000"});
+    EXPECT_EQ(stored_quotes().size(), 2'000U);
+}
+
+}  // namespace
+}  // namespace marketdb::testing

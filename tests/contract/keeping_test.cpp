@@ -1,0 +1,238 @@
+#include "engine_fixture.hpp"
+
+namespace marketdb::testing {
+namespace {
+
+constexpr auto kDay = std::chrono::hours(24);
+
+MARKETDB_CONTRACT_SUITE(Keeping);
+
+// --- cleanup -----------------------------------------------------------------------------------------------------------
+
+TEST_P(Keeping, CleanUpGoesByEventTimeAndKeepsTheCutoffItself) {
+    const Symbol symbol = make_symbol();
+    BookTicker late = quote(symbol.id, kNoon - 8 * kDay, 1, 2);
+    late.received_at = kNoon;
+    store({late, quote(symbol.id, kNoon - 7 * kDay - 1us, 3, 4), quote(symbol.id, kNoon - 7 * kDay, 5, 6),
+           quote(symbol.id, kNoon, 7, 8)});
+    const CleanupResult cleaned = wait(db().cleanup_old_data());
+    EXPECT_EQ(cleaned.book_tickers, 2U);
+    EXPECT_EQ(to_string(cleaned.cutoff), "2024-08-01T12:00:00.000000Z");
+    EXPECT_EQ(stored_quotes(), (Lines{"-604800000ms #0 bid 5x1 ask 6x2", "+0ms #0 bid 7x1 ask 8x2"}));
+}
+
+TEST_P(Keeping, CleanUpIsOfAllDatasetsOrOfOne) {
+    const Symbol symbol = make_symbol("BTC", "USDT", "ALPHA_FUTURES");
+    const Timestamp old = kNoon - 30 * kDay;
+    const auto fill = [&] {
+        store({quote(symbol.id, old, 1, 2)});
+        store({trade(symbol.id, old, "1"), trade(symbol.id, old, "2")});
+        store({funding(symbol.id, old, 0.1)});
+        store({balance(symbol.exchange_id, "USDT", old, 1)});
+    };
+    fill();
+    CleanupOptions trades;
+    trades.dataset = Dataset::trades;
+    const CleanupResult only_trades = wait(db().cleanup_old_data(trades));
+    EXPECT_EQ(only_trades.trades, 2U);
+    EXPECT_EQ(only_trades.book_tickers + only_trades.funding_rates + only_trades.balances, 0U);
+    EXPECT_EQ(stored_trades().size(), 0U);
+    EXPECT_EQ(stored_quotes().size(), 1U);
+    fill();
+    const CleanupResult all = wait(db().cleanup_old_data());
+    EXPECT_EQ(all.book_tickers, 1U);
+    EXPECT_EQ(all.trades, 2U);
+    EXPECT_EQ(all.funding_rates, 1U);
+    EXPECT_EQ(all.balances, 1U);
+    EXPECT_EQ(stored_quotes().size() + stored_trades().size() + stored_funding().size() + stored_balances().size(), 0U);
+}
+
+TEST_P(Keeping, ADryRunCountsAndDeletesNothing) {
+    const Symbol symbol = make_symbol();
+    store({quote(symbol.id, kNoon - 8 * kDay, 1, 2), quote(symbol.id, kNoon - 9 * kDay, 1, 2)});
+    CleanupOptions options;
+    options.dry_run = true;
+    EXPECT_EQ(wait(db().cleanup_old_data(options)).book_tickers, 2U);
+    EXPECT_EQ(stored_quotes().size(), 2U);
+}
+
+TEST_P(Keeping, CleanUpOfMoreRowsThanOneTransactionHoldsTakesThemAll) {
+    const Symbol symbol = make_symbol();
+    std::vector<BookTicker> rows;
+    for (int i = 0; i < 25'001; ++i) rows.push_back(quote(symbol.id, kNoon - 8 * kDay + i * 1ms, 1, 2));
+    store(rows);
+    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 25'001U);
+    EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, 0U);
+}
+
+TEST_P(Keeping, CleanUpOfNothingOlderThanZeroIsRefused) {
+    CleanupOptions options;
+    options.older_than = 0us;
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().cleanup_old_data(options))); });
+    options.older_than = -1us;
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().cleanup_old_data(options))); });
+}
+
+// --- statistics --------------------------------------------------------------------------------------------------------
+
+TEST_P(Keeping, StatisticsOfAnEmptyDatabaseAreZeroAndNotAbsent) {
+    const DatabaseStats stats = wait(db().get_database_stats());
+    ASSERT_EQ(stats.datasets.size(), 4U);
+    for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(stats.datasets[i].dataset, static_cast<Dataset>(i));
+        EXPECT_EQ(stats.datasets[i].rows, 0U);
+        EXPECT_EQ(stats.datasets[i].series, 0U);
+        EXPECT_FALSE(is_present(stats.datasets[i].first));
+        EXPECT_FALSE(is_present(stats.datasets[i].last));
+    }
+    EXPECT_EQ(stats.exchanges + stats.symbols + stats.quarantined, 0U);
+    EXPECT_GT(stats.bytes, 0U);
+    EXPECT_GT(stats.schema_version, 0U);
+    EXPECT_FALSE(stats.engine.empty());
+    EXPECT_TRUE(wait(db().get_series_stats()).empty());
+}
+
+TEST_P(Keeping, StatisticsFollowEveryInsertUpdateAndCleanUp) {
+    const Symbol btc = make_symbol("BTC");
+    const Symbol eth = make_symbol("ETH");
+    Exchange inactive;
+    inactive.enum_value = "OLD_SPOT";
+    inactive.is_active = false;
+    static_cast<void>(wait(db().insert_exchange(inactive)));
+    store({quote(btc.id, kNoon - 8 * kDay, 1, 2), quote(btc.id, kNoon, 1, 2), quote(eth.id, kNoon - 1s, 1, 2)});
+    store({quote(btc.id, kNoon, 1, 3), quote(eth.id, kNoon - 1s, 1, 2)});
+    store({trade(btc.id, kNoon, "1")});
+    DatabaseStats stats = wait(db().get_database_stats());
+    EXPECT_EQ(stats.datasets[0].rows, 3U);
+    EXPECT_EQ(stats.datasets[0].series, 2U);
+    EXPECT_EQ(text_of(stats.datasets[0].first), "-691200000ms");
+    EXPECT_EQ(text_of(stats.datasets[0].last), "+0ms");
+    EXPECT_EQ(stats.datasets[1].rows, 1U);
+    EXPECT_EQ(stats.exchanges, 2U);
+    EXPECT_EQ(stats.active_exchanges, 1U);
+    EXPECT_EQ(stats.symbols, 2U);
+    EXPECT_EQ(stats.active_symbols, 2U);
+    EXPECT_EQ(stats.sources, 1U);
+
+    static_cast<void>(wait(db().cleanup_old_data()));
+    stats = wait(db().get_database_stats());
+    EXPECT_EQ(stats.datasets[0].rows, 2U);
+    EXPECT_EQ(text_of(stats.datasets[0].first), "-1000ms");
+}
+
+TEST_P(Keeping, SeriesStatisticsComeByDatasetExchangeSymbol) {
+    const Symbol beta = make_symbol("BTC", "USDT", "BETA_SPOT");
+    const Symbol eth = make_symbol("ETH", "USDT", "ALPHA_SPOT");
+    const Symbol btc = make_symbol("BTC", "USDT", "ALPHA_SPOT");
+    store({quote(beta.id, kNoon, 1, 2), quote(eth.id, kNoon, 1, 2), quote(btc.id, kNoon, 1, 2), quote(btc.id, kNoon + 1s, 1, 2)});
+    store({trade(btc.id, kNoon, "1")});
+    store({balance(btc.exchange_id, "USDT", kNoon, 1)});
+    const std::vector<SeriesStats> series = wait(db().get_series_stats());
+    ASSERT_EQ(series.size(), 5U);
+    EXPECT_EQ(series[0].symbol_id, btc.id);
+    EXPECT_EQ(series[0].exchange_id, btc.exchange_id);
+    EXPECT_EQ(series[0].rows, 2U);
+    EXPECT_EQ(text_of(series[0].first), "+0ms");
+    EXPECT_EQ(text_of(series[0].last), "+1000ms");
+    EXPECT_EQ(series[1].symbol_id, eth.id);
+    EXPECT_EQ(series[2].symbol_id, beta.id);
+    EXPECT_EQ(series[3].dataset, Dataset::trades);
+    EXPECT_EQ(series[4].dataset, Dataset::balances);
+    EXPECT_EQ(series[4].symbol_id, SymbolId{0});
+    EXPECT_EQ(series[4].exchange_id, btc.exchange_id);
+    EXPECT_EQ(series[4].account, "main");
+    EXPECT_EQ(series[4].asset_name, "USDT");
+}
+
+TEST_P(Keeping, PerformanceStatisticsCountRowsAndLatestLookUps) {
+    const Symbol symbol = make_symbol();
+    store({quote(symbol.id, kNoon, 1, 2), quote(symbol.id, kNoon + 1s, 1, 2)});
+    store({quote(symbol.id, kNoon + 1s, 1, 2), quote(symbol.id, kNoon, 1, 3)});
+    EXPECT_EQ(db().get_performance_stats().rows_written, 3U) << "two inserted, one updated, one unchanged";
+    db().reset_cache_stats();
+    static_cast<void>(wait(db().get_latest_book_tickers()));
+    static_cast<void>(wait(db().get_latest_trades()));
+    const PerformanceStats stats = db().get_performance_stats();
+    EXPECT_EQ(stats.latest_hits, 1U);
+    EXPECT_EQ(stats.latest_misses, 1U);
+    EXPECT_EQ(stats.latest_size, 1U);
+    EXPECT_TRUE(wait_until([&] { return db().get_performance_stats().pending_operations == 0; }));
+}
+
+// --- sources -----------------------------------------------------------------------------------------------------------
+
+TEST_P(Keeping, ASourceIsBegunFinishedAndListed) {
+    const std::string hash(64, 'a');
+    Source source;
+    source.kind = "import";
+    source.name = "trades.csv.gz";
+    source.sha256 = hash;
+    const SourceId id = wait(db().begin_source(source));
+    EXPECT_GT(static_cast<int>(id), 0);
+    std::vector<Source> all = wait(db().get_sources());
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_EQ(all[0].name, "trades.csv.gz");
+    EXPECT_EQ(all[0].program, "contract test");
+    EXPECT_EQ(text_of(all[0].started_at), "+0ms");
+    EXPECT_FALSE(is_present(all[0].finished_at));
+
+    SourceFilter finished;
+    finished.finished_only = true;
+    EXPECT_TRUE(wait(db().get_sources(finished)).empty());
+    clock().walk(3s);
+    wait(db().finish_source(id, 120));
+    all = wait(db().get_sources(finished));
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_EQ(text_of(all[0].finished_at), "+3000ms");
+    EXPECT_EQ(all[0].rows, 120);
+
+    SourceFilter by_hash;
+    by_hash.sha256 = hash;
+    EXPECT_EQ(wait(db().get_sources(by_hash)).size(), 1U);
+    const std::string other(64, 'b');
+    by_hash.sha256 = other;
+    EXPECT_TRUE(wait(db().get_sources(by_hash)).empty());
+    SourceFilter sessions;
+    sessions.kind = "session";
+    EXPECT_TRUE(wait(db().get_sources(sessions)).empty());
+}
+
+TEST_P(Keeping, AnUnfinishedSourceWithTheSameHashIsTakenUpAgainAFinishedOneIsNot) {
+    Source source;
+    source.kind = "import";
+    source.name = "a.csv";
+    source.sha256 = std::string(64, '0');
+    const SourceId first = wait(db().begin_source(source));
+    EXPECT_EQ(wait(db().begin_source(source)), first);
+    wait(db().finish_source(first, 1));
+    EXPECT_NE(wait(db().begin_source(source)), first);
+    source.sha256 = "";
+    const SourceId nameless = wait(db().begin_source(source));
+    EXPECT_NE(wait(db().begin_source(source)), nameless) << "no hash, no way to know it again";
+}
+
+TEST_P(Keeping, FinishingASourceThatIsNotThereIsAnError) {
+    EXPECT_THROW(wait(db().finish_source(SourceId{4711}, 1)), Error);
+    EXPECT_TRUE(wait(db().get_sources()).empty());
+}
+
+TEST_P(Keeping, RowsThatCouldNotBeStoredAreKeptWithTheirReason) {
+    Source source;
+    source.kind = "import";
+    source.name = "a.csv";
+    QuarantinedRow row;
+    row.source_id = wait(db().begin_source(source));
+    row.line = 2;
+    row.dataset = "trades";
+    row.reason = "column price: -1 is not finite and positive";
+    row.text = "1,-1,2";
+    QuarantinedRow next = row;
+    next.line = 3;
+    const std::vector<QuarantinedRow> rows{row, next};
+    EXPECT_EQ(wait(db().insert_quarantined_rows(rows)), result(2));
+    EXPECT_EQ(wait(db().insert_quarantined_rows(rows)), result(0, 0, 2));
+    EXPECT_EQ(wait(db().get_database_stats()).quarantined, 2U);
+}
+
+}  // namespace
+}  // namespace marketdb::testing
