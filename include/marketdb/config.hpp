@@ -26,16 +26,16 @@ enum class OpenMode : std::uint8_t {
 
 /// Connection of a PostgreSQL database, as read from a URL or a `database:` section.
 struct PostgresConfig {
-    std::string conninfo;                       ///< A libpq URL or keyword string, if given as one.
+    std::string conninfo;  ///< A libpq URL or keyword string, if given as one.
     std::string host;
     std::uint16_t port = 0;
     std::string database;
     std::string username;
-    std::string password;                       ///< Never printed.
-    std::string schema;                         ///< `schema=`; empty is the server's search_path.
+    std::string password;  ///< Never printed.
+    std::string schema;    ///< `schema=`; empty is the server's search_path.
     std::uint32_t pool_min_size = 5;
     std::uint32_t pool_max_size = 20;
-    std::uint32_t max_queries = 50'000;         ///< Accepted; connections are renewed by lifetime.
+    std::uint32_t max_queries = 50'000;  ///< Accepted; connections are renewed by lifetime.
     double max_idle_seconds = 300;
     std::uint32_t statement_cache_size = 1024;
 };
@@ -43,29 +43,32 @@ struct PostgresConfig {
 /// All settings of a `DatabaseManager`. Every member has a default that suits an embedded database.
 struct Config {
     EngineKind engine = EngineKind::sqlite;
-    std::string sqlite_path = "marketdb.db";    ///< `:memory:` for a database that lives as long as the manager.
+    std::string sqlite_path = "marketdb.db";  ///< `:memory:` for a database that lives as long as the manager.
     PostgresConfig postgres;
 
     OpenMode open_mode = OpenMode::create;
-    bool migrate = false;                       ///< Apply marketdb's own pending migrations at `initialize()`.
+    bool migrate = false;  ///< Apply marketdb's own pending migrations at `initialize()`.
 
-    std::chrono::microseconds command_timeout = std::chrono::seconds(60);   ///< Default deadline. 0: none.
-    std::chrono::microseconds reference_ttl = std::chrono::seconds(300);    ///< Exchanges and symbols are read again after it.
-    std::chrono::microseconds latest_ttl = std::chrono::seconds(30);        ///< Latest rows leave memory after it.
-    std::chrono::microseconds poll_interval = std::chrono::milliseconds(250);  ///< How often changes of others are looked for.
+    std::chrono::microseconds command_timeout = std::chrono::seconds(60);  ///< Default deadline. 0: none.
+    std::chrono::microseconds reference_ttl =
+        std::chrono::seconds(300);  ///< Exchanges and symbols are read again after it.
+    std::chrono::microseconds latest_ttl = std::chrono::seconds(30);  ///< Latest rows leave memory after it.
+    std::chrono::microseconds poll_interval =
+        std::chrono::milliseconds(250);         ///< How often changes of others are looked for.
     std::size_t max_pending_operations = 1024;  ///< Beyond it an operation fails with `resource_exhausted`.
 
-    std::chrono::milliseconds busy_timeout = std::chrono::seconds(5);       ///< SQLite: wait for another process's write.
-    std::uint32_t reader_threads = 2;           ///< SQLite: 1 to 16.
-    std::uint64_t wal_checkpoint_bytes = 4ULL << 20;   ///< SQLite: fold the log back when it is this long and nobody reads.
-    std::uint64_t wal_limit_bytes = 64ULL << 20;       ///< SQLite: a longer log makes the writer wait for its checkpoint.
-    bool allow_rounding = false;                ///< Existing PostgreSQL schema: store values that it rounds by more than 1e-6.
+    std::chrono::milliseconds busy_timeout = std::chrono::seconds(5);  ///< SQLite: wait for another process's write.
+    std::uint32_t reader_threads = 2;                                  ///< SQLite: 1 to 16.
+    std::uint64_t wal_checkpoint_bytes = 4ULL
+                                         << 20;   ///< SQLite: fold the log back when it is this long and nobody reads.
+    std::uint64_t wal_limit_bytes = 64ULL << 20;  ///< SQLite: a longer log makes the writer wait for its checkpoint.
+    bool allow_rounding = false;  ///< Existing PostgreSQL schema: store values that it rounds by more than 1e-6.
 
-    std::string program;                        ///< Named in `sources`; empty: `marketdb <version>`.
-    std::shared_ptr<const Clock> clock;         ///< Null: the machine's.
-    LogHook log;                                ///< Null: nothing is said.
-    std::vector<std::string> set_keys;          ///< The keys that the URL or the file gave: `url`, `cache.latest_ttl_seconds`.
-    std::vector<std::string> notices;           ///< What reading the configuration had to say (ignored keys), once each.
+    std::string program;                 ///< Named in `sources`; empty: `marketdb <version>`.
+    std::shared_ptr<const Clock> clock;  ///< Null: the machine's.
+    LogHook log;                         ///< Null: nothing is said.
+    std::vector<std::string> set_keys;   ///< The keys that the URL or the file gave: `url`, `cache.latest_ttl_seconds`.
+    std::vector<std::string> notices;    ///< What reading the configuration had to say (ignored keys), once each.
 
     /// `sqlite:market.db`, `sqlite:/abs/path.db`, `sqlite::memory:`, `postgresql://user@host/db?schema=desk`,
     /// `postgres://...`. A path may carry `?mode=ro`.

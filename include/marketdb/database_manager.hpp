@@ -71,7 +71,9 @@ class DatabaseManager {
     /// A second call does nothing. Afterwards every other method fails with `closed`.
     awaitable<void> close(Deadline deadline = {});
 
+    /// Whether `initialize()` has succeeded and `close()` was not called.
     [[nodiscard]] bool is_initialized() const noexcept;
+    /// The settings that the manager was made with.
     [[nodiscard]] const Config& config() const noexcept;
 
     /// Runs one operation and blocks until it is done: `db.wait(db.initialize())`. For programs without coroutines.
@@ -149,7 +151,8 @@ class DatabaseManager {
     /// All or nothing: on any error no row of the batch is stored. Safe to retry. Empty is a no-op.
     ///
     /// Errors: invalid_argument  names row index, column and value: a price or size that is not finite and positive, one
-    ///                           half of a side, no side, ask < bid, a time outside [kMinTime, kMaxTime], text too long.
+    ///                           half of a side, no side, ask < bid, a time outside [kMinTime, kMaxTime], text too long, a source_id that
+    ///                           is not 0 and not stored.
     ///         unknown_symbol, unknown_exchange  an id that is not stored (the database is asked once before).
     ///         read_only.
     /// Cost:   SQLite: one transaction, one fsync. Rows are sorted by key first.
@@ -177,9 +180,11 @@ class DatabaseManager {
     ///
     /// Errors: unknown_exchange, unknown_symbol  a filter names what does not exist.
     /// Cost:   one index probe for each series that memory does not know freshly enough.
-    awaitable<std::vector<Latest<BookTicker>>> get_latest_book_tickers(LatestFilter filter = {}, Deadline deadline = {});
+    awaitable<std::vector<Latest<BookTicker>>> get_latest_book_tickers(LatestFilter filter = {},
+                                                                       Deadline deadline = {});
     awaitable<std::vector<Latest<Trade>>> get_latest_trades(LatestFilter filter = {}, Deadline deadline = {});
-    awaitable<std::vector<Latest<FundingRate>>> get_latest_funding_rates(LatestFilter filter = {}, Deadline deadline = {});
+    awaitable<std::vector<Latest<FundingRate>>> get_latest_funding_rates(LatestFilter filter = {},
+                                                                         Deadline deadline = {});
     awaitable<std::vector<Latest<Balance>>> get_latest_balances(LatestFilter filter = {}, Deadline deadline = {});
 
     // --- history -----------------------------------------------------------------------------------------------------
@@ -236,6 +241,7 @@ class DatabaseManager {
 
     // --- schema; also before initialize() ----------------------------------------------------------------------------
 
+    /// Which steps of the schema are applied. Creates nothing: a database that does not exist has none.
     awaitable<MigrationStatus> migrate_status(Deadline deadline = {});
     /// What `migrate_up` would run; changes nothing.
     awaitable<std::vector<MigrationStep>> migrate_plan(Deadline deadline = {});

@@ -21,6 +21,7 @@ struct Deadline {
         return Deadline{std::chrono::steady_clock::time_point::max()};
     }
 
+    /// Whether the configuration's limit is to be used.
     [[nodiscard]] constexpr bool is_default() const noexcept {
         return at == std::chrono::steady_clock::time_point::min();
     }

@@ -15,13 +15,14 @@ namespace marketdb {
 
 /// What a row alone does not know.
 struct RowContext {
-    std::string_view exchange;                  ///< `BINANCE_SPOT`.
-    std::string_view symbol;                    ///< `BTC/USDT`; not used for balances.
-    std::string_view exchange_symbol;           ///< The exchange's own spelling; a field of its own if `with_exchange_symbol`.
-    bool with_exchange_symbol = false;          ///< Not for balances.
-    std::optional<double> age_seconds;          ///< A field `age_seconds` at the end.
+    std::string_view exchange;          ///< `BINANCE_SPOT`.
+    std::string_view symbol;            ///< `BTC/USDT`; not used for balances.
+    std::string_view exchange_symbol;   ///< The exchange's own spelling; a field of its own if `with_exchange_symbol`.
+    bool with_exchange_symbol = false;  ///< Not for balances.
+    std::optional<double> age_seconds;  ///< A field `age_seconds` at the end.
 };
 
+/// The two forms of `append_row`.
 enum class TextFormat : std::uint8_t { csv, json };
 
 /// The fields in order: exchange, symbol (not balances), exchange_symbol (if asked), timestamp, received_at, the dataset's

@@ -22,13 +22,14 @@ class InlineString {
     static constexpr std::size_t kCapacity = Capacity;
 
     constexpr InlineString() noexcept = default;
-    constexpr InlineString(std::string_view text) noexcept { assign(text); }                        // NOLINT(*-explicit-*)
-    constexpr InlineString(const char* text) noexcept : InlineString(std::string_view(text)) {}     // NOLINT(*-explicit-*)
-    InlineString(const std::string& text) noexcept : InlineString(std::string_view(text)) {}        // NOLINT(*-explicit-*)
+    /// From any text; one that is too long is marked.
+    constexpr InlineString(std::string_view text) noexcept { assign(text); }                     // NOLINT(*-explicit-*)
+    constexpr InlineString(const char* text) noexcept : InlineString(std::string_view(text)) {}  // NOLINT(*-explicit-*)
+    InlineString(const std::string& text) noexcept : InlineString(std::string_view(text)) {}     // NOLINT(*-explicit-*)
 
     /// The text; of an overlong one the first `Capacity` bytes. Valid as long as the object.
     [[nodiscard]] constexpr std::string_view view() const noexcept { return {bytes_.data(), length()}; }
-    constexpr operator std::string_view() const noexcept { return view(); }                         // NOLINT(*-explicit-*)
+    constexpr operator std::string_view() const noexcept { return view(); }  // NOLINT(*-explicit-*)
     [[nodiscard]] std::string str() const { return std::string(view()); }
     [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] constexpr std::size_t size() const noexcept { return length(); }
@@ -36,7 +37,9 @@ class InlineString {
     /// Whether the text that was assigned did not fit. Such a value cannot be stored.
     [[nodiscard]] constexpr bool is_overlong() const noexcept { return size_ > Capacity; }
 
-    friend constexpr bool operator==(const InlineString& a, const InlineString& b) noexcept { return a.view() == b.view(); }
+    friend constexpr bool operator==(const InlineString& a, const InlineString& b) noexcept {
+        return a.view() == b.view();
+    }
     friend constexpr bool operator==(const InlineString& a, std::string_view b) noexcept { return a.view() == b; }
     friend constexpr bool operator==(const InlineString& a, const char* b) noexcept { return a.view() == b; }
     friend bool operator==(const InlineString& a, const std::string& b) noexcept { return a.view() == b; }

@@ -6,6 +6,7 @@
 
 namespace marketdb {
 
+/// How much a message matters.
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 /// Receives what the library has to say; it never prints. Called from any thread, never concurrently by one manager;

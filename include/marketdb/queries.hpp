@@ -14,6 +14,7 @@
 /// only until the call returns (before `co_await`), because the method copies what it needs.
 namespace marketdb {
 
+/// In which direction rows are read: from the oldest, or from the newest.
 enum class Order : std::uint8_t { ascending, descending };
 
 /// Which clock a range and an order go by. `event`: `timestamp`. `received`: `received_at`; rows without it are left out
@@ -23,6 +24,7 @@ enum class ClockKind : std::uint8_t { event, received };
 /// The four time series. Texts: `book-tickers`, `trades`, `funding-rates`, `balances`.
 enum class Dataset : std::uint8_t { book_tickers, trades, funding_rates, balances };
 
+/// `book-tickers`, `trades`, `funding-rates`, `balances`.
 [[nodiscard]] std::string_view to_string(Dataset dataset) noexcept;
 
 /// Reads a dataset's name; `quotes` and `funding` are accepted too.
@@ -31,13 +33,14 @@ enum class Dataset : std::uint8_t { book_tickers, trades, funding_rates, balance
 
 /// The place of a row in reading order, to go on after it.
 struct RowKey {
-    Timestamp timestamp = kNoTime;            ///< Absent: start at the beginning.
-    Timestamp received_at = kNoTime;          ///< Used when reading by the received clock.
-    std::int32_t series = 0;                  ///< The symbol's or, of balances, the exchange's id.
-    std::int64_t sequence = 0;                ///< Of funding rates: the kind.
-    InlineString<63> text;                    ///< Of trades: trade_id; of balances: account, a zero byte, asset.
+    Timestamp timestamp = kNoTime;    ///< Absent: start at the beginning.
+    Timestamp received_at = kNoTime;  ///< Used when reading by the received clock.
+    std::int32_t series = 0;          ///< The symbol's or, of balances, the exchange's id.
+    std::int64_t sequence = 0;        ///< Of funding rates: the kind.
+    InlineString<63> text;            ///< Of trades: trade_id; of balances: account, a zero byte, asset.
 };
 
+/// The place of a row, for `HistoryFilter::after`.
 [[nodiscard]] RowKey key_of(const BookTicker& row) noexcept;
 [[nodiscard]] RowKey key_of(const Trade& row) noexcept;
 [[nodiscard]] RowKey key_of(const FundingRate& row) noexcept;
@@ -46,7 +49,7 @@ struct RowKey {
 /// One series of balances.
 struct BalanceSeries {
     ExchangeId exchange_id{};
-    InlineString<31> account;                 ///< Empty: every account.
+    InlineString<31> account;  ///< Empty: every account.
     InlineString<23> asset_name;
 };
 
@@ -54,8 +57,8 @@ struct BalanceSeries {
 /// stands for any run of characters. A name that no exchange or symbol has is an error (unknown_exchange,
 /// unknown_symbol), not an empty answer.
 struct SeriesFilter {
-    std::string_view exchange;                ///< `MEXC_SPOT`.
-    std::string_view symbol;                  ///< Any spelling; not for balances.
+    std::string_view exchange;  ///< `MEXC_SPOT`.
+    std::string_view symbol;    ///< Any spelling; not for balances.
     std::string_view base;
     std::string_view quote;
     std::span<const SymbolId> symbols;        ///< Only these; empty is no restriction; not for balances.
@@ -67,47 +70,50 @@ struct SeriesFilter {
 /// Chooses rows of the history.
 struct HistoryFilter {
     SeriesFilter series;
-    Timestamp start = kNoTime;                ///< Inclusive; absent: from the first row.
-    Timestamp end = kNoTime;                  ///< Exclusive; absent: to the last row.
-    std::chrono::microseconds last{0};        ///< > 0: back from the newest row of all chosen series, which is included. Excludes start.
+    Timestamp start = kNoTime;  ///< Inclusive; absent: from the first row.
+    Timestamp end = kNoTime;    ///< Exclusive; absent: to the last row.
+    std::chrono::microseconds last{
+        0};  ///< > 0: back from the newest row of all chosen series, which is included. Excludes start.
     Order order = Order::ascending;
     ClockKind clock = ClockKind::event;
-    std::chrono::microseconds every{0};       ///< > 0: only the last row of each bucket; buckets are multiples since 1970.
-    std::uint64_t limit = 0;                  ///< 0: no limit. Else the first so many in `order`.
-    RowKey after;                             ///< Go on after this row in `order`.
+    std::chrono::microseconds every{0};  ///< > 0: only the last row of each bucket; buckets are multiples since 1970.
+    std::uint64_t limit = 0;             ///< 0: no limit. Else the first so many in `order`.
+    RowKey after;                        ///< Go on after this row in `order`.
 };
 
 /// Rows in order: by time of the chosen clock, then symbol, then sequence (trades: then trade_id).
 template <class Row>
 struct History {
     std::vector<Row> rows;
-    bool truncated = false;                   ///< `limit` cut the answer; go on with `after = key_of(rows.back())`.
-    std::uint64_t without_received_at = 0;    ///< Rows left out because the received clock was asked for.
+    bool truncated = false;                 ///< `limit` cut the answer; go on with `after = key_of(rows.back())`.
+    std::uint64_t without_received_at = 0;  ///< Rows left out because the received clock was asked for.
 };
 
 /// Chooses the newest rows.
 struct LatestFilter {
     SeriesFilter series;
-    std::chrono::microseconds max_cache_age{-1};  ///< The database is asked when memory learned the row longer ago. < 0: the
-                                                  ///< configuration's latest_ttl. 0: always.
-    std::chrono::microseconds max_age{0};     ///< > 0: leave out rows that are older (now minus received_at, else timestamp).
-    std::uint64_t limit = 0;                  ///< 0: no limit.
+    std::chrono::microseconds max_cache_age{
+        -1};  ///< The database is asked when memory learned the row longer ago. < 0: the
+              ///< configuration's latest_ttl. 0: always.
+    std::chrono::microseconds max_age{
+        0};                   ///< > 0: leave out rows that are older (now minus received_at, else timestamp).
+    std::uint64_t limit = 0;  ///< 0: no limit.
 };
 
 /// The newest row of a series.
 template <class Row>
 struct Latest {
     Row row;
-    std::chrono::microseconds age{0};         ///< Now minus received_at, else minus timestamp. May be negative (clock skew).
+    std::chrono::microseconds age{0};  ///< Now minus received_at, else minus timestamp. May be negative (clock skew).
 };
 
 /// What a write did. inserted + updated + unchanged + folded = rows given.
 struct WriteResult {
     std::uint64_t inserted = 0;
-    std::uint64_t updated = 0;                ///< The key was there with other values; merged.
-    std::uint64_t unchanged = 0;              ///< The key was there with these values; nothing was written.
-    std::uint64_t folded = 0;                 ///< Merged into a later row of the same batch.
-    std::uint64_t rounded = 0;                ///< Stored with a rounded value (existing PostgreSQL schema only).
+    std::uint64_t updated = 0;    ///< The key was there with other values; merged.
+    std::uint64_t unchanged = 0;  ///< The key was there with these values; nothing was written.
+    std::uint64_t folded = 0;     ///< Merged into a later row of the same batch.
+    std::uint64_t rounded = 0;    ///< Stored with a rounded value (existing PostgreSQL schema only).
 
     WriteResult& operator+=(const WriteResult& other) noexcept;
     friend bool operator==(const WriteResult&, const WriteResult&) = default;
@@ -129,8 +135,8 @@ struct ExchangeFilter {
 /// What is removed.
 struct CleanupOptions {
     std::chrono::microseconds older_than{std::chrono::hours(24 * 7)};  ///< By event time, back from now. Must be > 0.
-    std::optional<Dataset> dataset;           ///< None: all four.
-    bool dry_run = false;                     ///< Count only.
+    std::optional<Dataset> dataset;                                    ///< None: all four.
+    bool dry_run = false;                                              ///< Count only.
 };
 
 /// Rows removed (or, dry, that would be), by dataset.
@@ -139,7 +145,7 @@ struct CleanupResult {
     std::uint64_t trades = 0;
     std::uint64_t funding_rates = 0;
     std::uint64_t balances = 0;
-    Timestamp cutoff = kNoTime;               ///< Rows before it went.
+    Timestamp cutoff = kNoTime;  ///< Rows before it went.
 };
 
 /// What a dataset holds.
@@ -151,26 +157,27 @@ struct DatasetStats {
     Timestamp last = kNoTime;
 };
 
+/// What the database holds.
 struct DatabaseStats {
-    std::vector<DatasetStats> datasets;       ///< The four, in the order of `Dataset`.
+    std::vector<DatasetStats> datasets;  ///< The four, in the order of `Dataset`.
     std::uint64_t exchanges = 0;
     std::uint64_t active_exchanges = 0;
     std::uint64_t symbols = 0;
     std::uint64_t active_symbols = 0;
     std::uint64_t sources = 0;
     std::uint64_t quarantined = 0;
-    std::uint64_t bytes = 0;                  ///< Of the database on disk, its log included.
+    std::uint64_t bytes = 0;  ///< Of the database on disk, its log included.
     std::uint64_t schema_version = 0;
-    std::string engine;                       ///< `SQLite 3.40.1`.
+    std::string engine;  ///< `SQLite 3.40.1`.
 };
 
 /// What one series holds.
 struct SeriesStats {
     Dataset dataset{};
-    SymbolId symbol_id{};                     ///< 0 for balances.
+    SymbolId symbol_id{};  ///< 0 for balances.
     ExchangeId exchange_id{};
-    InlineString<31> account;                 ///< Balances only.
-    InlineString<23> asset_name;              ///< Balances only.
+    InlineString<31> account;     ///< Balances only.
+    InlineString<23> asset_name;  ///< Balances only.
     std::uint64_t rows = 0;
     Timestamp first = kNoTime;
     Timestamp last = kNoTime;
@@ -178,20 +185,20 @@ struct SeriesStats {
 
 /// Counters of the caches since `initialize()` or `reset_cache_stats()`.
 struct PerformanceStats {
-    std::uint64_t hits = 0;                   ///< Look-ups in memory that found something.
+    std::uint64_t hits = 0;  ///< Look-ups in memory that found something.
     std::uint64_t misses = 0;
     std::uint64_t total_requests = 0;
-    std::optional<double> hit_ratio;          ///< None before the first request.
-    double avg_lookup_time_ns = 0;            ///< Mean of the sampled look-ups (1 in 1,024); 0 before the first sample.
+    std::optional<double> hit_ratio;  ///< None before the first request.
+    double avg_lookup_time_ns = 0;    ///< Mean of the sampled look-ups (1 in 1,024); 0 before the first sample.
     double avg_lookup_time_us = 0;
-    Timestamp last_refresh = kNoTime;         ///< Of the reference data.
+    Timestamp last_refresh = kNoTime;  ///< Of the reference data.
     std::uint64_t refreshes = 0;
-    std::uint64_t cache_size = 0;             ///< Exchanges and symbols in memory.
-    std::uint64_t latest_size = 0;            ///< Latest rows in memory.
+    std::uint64_t cache_size = 0;   ///< Exchanges and symbols in memory.
+    std::uint64_t latest_size = 0;  ///< Latest rows in memory.
     std::uint64_t latest_hits = 0;
     std::uint64_t latest_misses = 0;
     std::uint64_t pending_operations = 0;
-    std::uint64_t rows_written = 0;           ///< Inserted or updated.
+    std::uint64_t rows_written = 0;  ///< Inserted or updated.
 };
 
 /// What a cache_invalidate is about.
@@ -203,20 +210,21 @@ struct MigrationStep {
     std::string name;
     bool applied = false;
     Timestamp applied_at = kNoTime;
-    std::vector<std::string> statements;      ///< What `up` runs (what `down` runs, in a plan for going down).
+    std::vector<std::string> statements;  ///< What `up` runs (what `down` runs, in a plan for going down).
 };
 
+/// The schema of a database beside what this program knows.
 struct MigrationStatus {
-    bool exists = false;                      ///< Whether there is a marketdb schema at all.
-    std::uint32_t version = 0;                ///< Of the database; 0: empty.
-    std::uint32_t newest = 0;                 ///< That this program knows.
+    bool exists = false;        ///< Whether there is a marketdb schema at all.
+    std::uint32_t version = 0;  ///< Of the database; 0: empty.
+    std::uint32_t newest = 0;   ///< That this program knows.
     std::vector<MigrationStep> steps;
 };
 
 /// Chooses sources.
 struct SourceFilter {
-    std::string_view kind;                    ///< Empty: all.
-    std::string_view sha256;                  ///< Empty: all.
+    std::string_view kind;    ///< Empty: all.
+    std::string_view sha256;  ///< Empty: all.
     bool finished_only = false;
 };
 

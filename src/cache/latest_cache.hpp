@@ -38,7 +38,8 @@ class LatestCache {
     /// What the database answered for `asked`, as of the token taken before asking: rows in any order; a series without row
     /// has none. Ignored for entries that were written or invalidated after the token.
     [[nodiscard]] std::uint64_t token() const noexcept;
-    void learn_answer(std::span<const storage::SeriesKey> asked, storage::RowSpan rows, Moment now, std::uint64_t token);
+    void learn_answer(std::span<const storage::SeriesKey> asked, storage::RowSpan rows, Moment now,
+                      std::uint64_t token);
 
     /// Somebody else wrote: `get_` must ask the database again; returns the series that are in memory.
     std::vector<storage::SeriesKey> mark_unverified();
@@ -47,7 +48,7 @@ class LatestCache {
     std::size_t erase_if(const std::function<bool(const storage::SeriesKey&, const std::byte* row_or_null)>& fits);
     /// Removes expired entries.
     void sweep(Moment now);
-    [[nodiscard]] std::size_t size() const noexcept;      ///< Entries with a row.
+    [[nodiscard]] std::size_t size() const noexcept;  ///< Entries with a row.
     void count(std::uint64_t hits, std::uint64_t misses) noexcept;
     [[nodiscard]] std::uint64_t hits() const noexcept;
     [[nodiscard]] std::uint64_t misses() const noexcept;

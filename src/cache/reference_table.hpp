@@ -14,7 +14,7 @@ namespace marketdb::cache {
 struct LookupCounts {
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
-    std::uint64_t samples = 0;        ///< Look-ups that were timed, 1 in 1,024 of each thread.
+    std::uint64_t samples = 0;  ///< Look-ups that were timed, 1 in 1,024 of each thread.
     std::uint64_t sampled_ns = 0;
 };
 

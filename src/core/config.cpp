@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kSqliteScheme = "sqlite:";
 
-Error invalid(std::string message) { return Error(ErrorCode::invalid_argument, std::move(message)); }
+Error invalid(const std::string& message) { return Error(ErrorCode::invalid_argument, message); }
 
 bool has_scheme(std::string_view url, std::string_view scheme) {
     return core::to_lower(url.substr(0, scheme.size())) == scheme;

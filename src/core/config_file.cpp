@@ -120,7 +120,7 @@ void set_url(Config& config, const Setting& setting) {
 
 void check_legacy_clock(Config& config, const Setting& setting) {
     if (setting.text() != "received" && setting.text() != "event") throw setting.invalid("must be received or event");
-    config.notices.push_back("database.legacy_clock: concerns existing PostgreSQL schemas only");
+    config.notices.emplace_back("database.legacy_clock: concerns existing PostgreSQL schemas only");
 }
 
 struct KnownKey {

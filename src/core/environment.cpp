@@ -10,7 +10,7 @@ bool is_variable_name(std::string_view name) noexcept {
     const auto is_name_character = [](char c) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
     };
-    return !name.empty() && !(name.front() >= '0' && name.front() <= '9') &&
+    return !name.empty() && (name.front() < '0' || name.front() > '9') &&
            std::all_of(name.begin(), name.end(), is_name_character);
 }
 

@@ -100,13 +100,8 @@ struct Keyword {
 std::string_view take_value(std::string_view& rest) {
     const bool quoted = !rest.empty() && rest.front() == '\'';
     std::size_t end = quoted ? 1 : 0;
-    while (end < rest.size()) {
-        if (rest[end] == '\\')
-            ++end;
-        else if (quoted ? rest[end] == '\'' : rest[end] == ' ')
-            break;
-        ++end;
-    }
+    const char closing = quoted ? '\'' : ' ';
+    while (end < rest.size() && rest[end] != closing) end += rest[end] == '\\' ? 2 : 1;
     end = std::min(end + (quoted ? 1 : 0), rest.size());
     const std::string_view value = rest.substr(0, end);
     rest.remove_prefix(end);

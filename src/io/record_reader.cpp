@@ -71,7 +71,7 @@ bool RecordReader::next_line(std::string_view& line) {
             return true;
         }
         searched = end_ - begin_;
-        refuse_long(searched);
+        refuse_long(searched, lines_taken_ + 1);
         if (!refill()) break;
     }
     if (begin_ == end_) return false;
@@ -80,7 +80,7 @@ bool RecordReader::next_line(std::string_view& line) {
 }
 
 std::string_view RecordReader::take(std::size_t length) {
-    refuse_long(length);
+    refuse_long(length, lines_taken_ + 1);
     const std::string_view line(buffer_.data() + begin_, length);
     begin_ += length;
     ++lines_taken_;
@@ -107,7 +107,7 @@ std::string_view RecordReader::join_quoted(std::string_view line) {
     if (!open) return line;
     joined_.assign(line);
     while (open && next_line(line)) {
-        refuse_long(joined_.size() + 1 + line.size());
+        refuse_long(joined_.size() + 1 + line.size(), line_);
         joined_ += '\n';
         joined_ += line;
         open = open_quote_after(line, true);
@@ -115,10 +115,10 @@ std::string_view RecordReader::join_quoted(std::string_view line) {
     return joined_;
 }
 
-void RecordReader::refuse_long(std::size_t length) const {
+void RecordReader::refuse_long(std::size_t length, std::int64_t line) const {
     if (length <= kMaxLine) return;
-    throw Error(ErrorCode::invalid_argument, fmt::format("{}:{}: the line is longer than {} bytes",
-                                                         input_->path().string(), lines_taken_ + 1, kMaxLine));
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}:{}: the line is longer than {} bytes", input_->path().string(), line, kMaxLine));
 }
 
 }  // namespace marketdb::io

@@ -42,7 +42,7 @@ class RecordReader {
     bool refill();
     [[nodiscard]] std::string_view take(std::size_t length);
     std::string_view join_quoted(std::string_view line);
-    void refuse_long(std::size_t length) const;
+    void refuse_long(std::size_t length, std::int64_t line) const;
 
     std::unique_ptr<Input> input_;
     std::vector<char> buffer_;

@@ -186,7 +186,7 @@ std::optional<Pair> split_before_quote(std::string_view exchange, std::string_vi
 
 /// `BTCUSDH24`: a month code of CME's kind. Its day of expiry is not in the name, and taken for a perpetual it would be wrong.
 bool has_month_code(std::string_view text) noexcept {
-    if (text.size() < 7 || !all_digits(text.substr(text.size() - 2))) return false;
+    if (text.size() < 6 || !all_digits(text.substr(text.size() - 2))) return false;
     const std::string_view before = text.substr(0, text.size() - 3);
     return "FGHJKMNQUVXZ"sv.find(text[text.size() - 3]) != std::string_view::npos &&
            (before.ends_with("USD") || before.ends_with("USDT") || before.ends_with("XBT"));

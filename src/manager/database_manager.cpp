@@ -23,9 +23,11 @@ std::size_t prepare(std::vector<Row>& rows) {
     return given - rows.size();
 }
 
+/// The row checked and brought into its stored form.
 template <class Row>
-void check_row(Row row) {
+Row prepared(Row row) {
     (void)storage::prepare_batch(storage::RowSpan{&storage::table_of<Row>(), reinterpret_cast<std::byte*>(&row), 1});
+    return row;
 }
 
 /// A symbol may leave its market to the exchange, which is looked up later: either market passes here.
@@ -33,7 +35,7 @@ void check_symbol(Symbol symbol) {
     if (symbol.symbol_type == MarketType::unknown && symbol.contract_type == ContractType::unknown) {
         symbol.symbol_type = MarketType::spot;
     }
-    check_row(symbol);
+    (void)prepared(symbol);
 }
 
 /// A complete snapshot speaks of one moment for each account.
@@ -44,10 +46,11 @@ void check_complete(const std::vector<Balance>& balances) {
             return one.exchange_id == row.exchange_id && one.account == row.account;
         });
         if (first->timestamp == row.timestamp) continue;
-        throw Error(ErrorCode::invalid_argument,
-                    "balance_snapshots row " + std::to_string(i) + ": column timestamp: a complete snapshot of account " +
-                        row.account.str() + " has one timestamp, " + to_string(first->timestamp) + ", not also " +
-                        to_string(row.timestamp));
+        throw Error(ErrorCode::invalid_argument, "balance_snapshots row " + std::to_string(i) +
+                                                     ": column timestamp: a complete snapshot of account " +
+                                                     row.account.str() + " has one timestamp, " +
+                                                     to_string(first->timestamp) + ", not also " +
+                                                     to_string(row.timestamp));
     }
 }
 
@@ -126,7 +129,8 @@ boost::asio::awaitable<std::vector<Exchange>> DatabaseManager::get_all_exchanges
     return Impl::run(impl_, impl_->all_exchanges(filter));
 }
 
-boost::asio::awaitable<std::vector<Symbol>> DatabaseManager::get_symbols_by_exchange(ExchangeId exchange, bool active_only,
+boost::asio::awaitable<std::vector<Symbol>> DatabaseManager::get_symbols_by_exchange(ExchangeId exchange,
+                                                                                     bool active_only,
                                                                                      Deadline deadline) {
     return Impl::run(impl_, impl_->symbols_of(exchange, active_only, impl_->resolve(deadline)));
 }
@@ -136,19 +140,20 @@ boost::asio::awaitable<Symbol> DatabaseManager::resolve_symbol(std::string_view 
     return Impl::run(impl_, impl_->resolve_symbol(std::string(exchange), std::string(text), impl_->resolve(deadline)));
 }
 
-boost::asio::awaitable<std::vector<Symbol>> DatabaseManager::resolve_series(std::string_view series, Deadline deadline) {
+boost::asio::awaitable<std::vector<Symbol>> DatabaseManager::resolve_series(std::string_view series,
+                                                                            Deadline deadline) {
     const std::size_t colon = series.find(':');
     if (colon == std::string_view::npos || colon == 0 || colon + 1 == series.size()) {
-        throw Error(ErrorCode::invalid_argument,
-                    "'" + core::printable(series) + "' is no series: expected EXCHANGE:SYMBOL, e.g. BINANCE_SPOT:BTC/USDT");
+        throw Error(
+            ErrorCode::invalid_argument,
+            "'" + core::printable(series) + "' is no series: expected EXCHANGE:SYMBOL, e.g. BINANCE_SPOT:BTC/USDT");
     }
     return Impl::run(impl_, impl_->resolve_series(std::string(series.substr(0, colon)),
                                                   std::string(series.substr(colon + 1)), impl_->resolve(deadline)));
 }
 
 boost::asio::awaitable<Exchange> DatabaseManager::insert_exchange(Exchange exchange, Deadline deadline) {
-    check_row(exchange);
-    return Impl::run(impl_, impl_->insert_exchange(exchange, impl_->resolve(deadline)));
+    return Impl::run(impl_, impl_->insert_exchange(prepared(exchange), impl_->resolve(deadline)));
 }
 
 boost::asio::awaitable<Symbol> DatabaseManager::insert_symbol(Symbol symbol, Deadline deadline) {
@@ -159,8 +164,7 @@ boost::asio::awaitable<Symbol> DatabaseManager::insert_symbol(Symbol symbol, Dea
 boost::asio::awaitable<Exchange> DatabaseManager::ensure_exchange(std::string_view enum_value, Deadline deadline) {
     Exchange wanted;
     wanted.enum_value = enum_value;
-    check_row(wanted);
-    return Impl::run(impl_, impl_->ensure_exchange(std::string(enum_value), impl_->resolve(deadline)));
+    return Impl::run(impl_, impl_->ensure_exchange(prepared(wanted), impl_->resolve(deadline)));
 }
 
 boost::asio::awaitable<Symbol> DatabaseManager::ensure_symbol(Symbol symbol, Deadline deadline) {
@@ -194,7 +198,8 @@ boost::asio::awaitable<WriteResult> DatabaseManager::insert_funding_rates(std::v
 }
 
 boost::asio::awaitable<WriteResult> DatabaseManager::insert_balance_snapshots(std::vector<Balance> balances,
-                                                                              BalanceOptions options, Deadline deadline) {
+                                                                              BalanceOptions options,
+                                                                              Deadline deadline) {
     std::vector<Impl::UnknownId> unknown = impl_->unknown_ids(storage::as_rows(balances));
     if (options.complete) check_complete(balances);
     const std::size_t folded = prepare(balances);
@@ -232,19 +237,23 @@ std::optional<Latest<Balance>> DatabaseManager::find_latest_balance(ExchangeId e
 
 boost::asio::awaitable<std::vector<Latest<BookTicker>>> DatabaseManager::get_latest_book_tickers(LatestFilter filter,
                                                                                                  Deadline deadline) {
-    return Impl::run(impl_, impl_->get_latest<BookTicker>(OwnedSeriesFilter(filter.series), filter, impl_->resolve(deadline)));
+    return Impl::run(impl_,
+                     impl_->get_latest<BookTicker>(OwnedSeriesFilter(filter.series), filter, impl_->resolve(deadline)));
 }
 boost::asio::awaitable<std::vector<Latest<Trade>>> DatabaseManager::get_latest_trades(LatestFilter filter,
                                                                                       Deadline deadline) {
-    return Impl::run(impl_, impl_->get_latest<Trade>(OwnedSeriesFilter(filter.series), filter, impl_->resolve(deadline)));
+    return Impl::run(impl_,
+                     impl_->get_latest<Trade>(OwnedSeriesFilter(filter.series), filter, impl_->resolve(deadline)));
 }
 boost::asio::awaitable<std::vector<Latest<FundingRate>>> DatabaseManager::get_latest_funding_rates(LatestFilter filter,
                                                                                                    Deadline deadline) {
-    return Impl::run(impl_, impl_->get_latest<FundingRate>(OwnedSeriesFilter(filter.series), filter, impl_->resolve(deadline)));
+    return Impl::run(
+        impl_, impl_->get_latest<FundingRate>(OwnedSeriesFilter(filter.series), filter, impl_->resolve(deadline)));
 }
 boost::asio::awaitable<std::vector<Latest<Balance>>> DatabaseManager::get_latest_balances(LatestFilter filter,
                                                                                           Deadline deadline) {
-    return Impl::run(impl_, impl_->get_latest<Balance>(OwnedSeriesFilter(filter.series), filter, impl_->resolve(deadline)));
+    return Impl::run(impl_,
+                     impl_->get_latest<Balance>(OwnedSeriesFilter(filter.series), filter, impl_->resolve(deadline)));
 }
 
 namespace {
@@ -305,8 +314,8 @@ std::size_t DatabaseManager::cache_invalidate(CacheCategory category, std::strin
 }
 
 boost::asio::awaitable<SourceId> DatabaseManager::begin_source(Source source, Deadline deadline) {
-    check_row(source);
-    return Impl::run(impl_, impl_->begin_source(source, impl_->resolve(deadline)));
+    if (!is_present(source.started_at)) source.started_at = impl_->now();
+    return Impl::run(impl_, impl_->begin_source(prepared(source), impl_->resolve(deadline)));
 }
 boost::asio::awaitable<void> DatabaseManager::finish_source(SourceId source, std::int64_t rows, Deadline deadline) {
     return Impl::run(impl_, impl_->finish_source(source, rows, impl_->resolve(deadline)));
@@ -331,7 +340,8 @@ boost::asio::awaitable<std::vector<MigrationStep>> DatabaseManager::migrate_plan
 boost::asio::awaitable<std::vector<MigrationStep>> DatabaseManager::migrate_up(Deadline deadline) {
     return Impl::keep(impl_, impl_->migrate_up(impl_->resolve(deadline)));
 }
-boost::asio::awaitable<std::vector<MigrationStep>> DatabaseManager::migrate_down(std::uint32_t version, Deadline deadline) {
+boost::asio::awaitable<std::vector<MigrationStep>> DatabaseManager::migrate_down(std::uint32_t version,
+                                                                                 Deadline deadline) {
     return Impl::keep(impl_, impl_->migrate_down(version, impl_->resolve(deadline)));
 }
 

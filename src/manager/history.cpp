@@ -12,10 +12,10 @@ namespace {
 using storage::Role;
 using storage::Table;
 
-constexpr std::size_t kRowsInMemory = 262'144;      // of all cursors together
+constexpr std::size_t kRowsInMemory = 262'144;  // of all cursors together
 constexpr std::size_t kMaxChunkRows = 65'536;
 constexpr std::size_t kMinChunkRows = 64;
-constexpr std::size_t kMaxWindowRows = 4'194'304;   // of the received clock; stated in the public header
+constexpr std::size_t kMaxWindowRows = 4'194'304;  // of the received clock; stated in the public header
 
 std::int64_t bucket_of(Timestamp time, std::chrono::microseconds every) noexcept {
     return time.time_since_epoch().count() / every.count();  // times are never before 1970
@@ -26,9 +26,7 @@ Timestamp shifted(Timestamp time, std::chrono::microseconds by) noexcept {
     return std::clamp(moved, kMinTime, kMaxTime + std::chrono::microseconds{1});
 }
 
-std::vector<std::byte> copy_row(const Table& table, const std::byte* row) {
-    return {row, row + table.row_size};
-}
+std::vector<std::byte> copy_row(const Table& table, const std::byte* row) { return {row, row + table.row_size}; }
 
 }  // namespace
 
@@ -65,8 +63,10 @@ std::vector<std::byte> row_at(const Table& table, const RowKey& key) {
     storage::set_series(table, row.data(), series);
     storage::store(row.data(), *table.find(Role::event_time), key.timestamp);
     storage::store(row.data(), *table.find(Role::received_at), key.received_at);
-    if (const storage::Column* sequence = table.find(Role::sequence)) storage::store(row.data(), *sequence, key.sequence);
-    if (const storage::Column* trade_id = table.find("trade_id")) trade_id->set_text(row.data() + trade_id->offset, text);
+    if (const storage::Column* sequence = table.find(Role::sequence))
+        storage::store(row.data(), *sequence, key.sequence);
+    if (const storage::Column* trade_id = table.find("trade_id"))
+        trade_id->set_text(row.data() + trade_id->offset, text);
     if (const storage::Column* kind = table.find("kind")) {
         storage::store(row.data(), *kind, static_cast<std::uint8_t>(key.sequence));
     }
@@ -160,10 +160,11 @@ void SeriesCursor::take(const std::byte* row) {
 
 void SeriesCursor::reorder(const std::byte* row) {
     if (window_.size() >= kMaxWindowRows) {
-        throw Error(ErrorCode::resource_exhausted,
-                    "reading by the received clock: more than 4194304 rows lie between two clocks that differ by up to " +
-                        std::to_string((max_skew_ - min_skew_).count() / 1'000'000) +
-                        " s; read a shorter range, or by the event clock");
+        throw Error(
+            ErrorCode::resource_exhausted,
+            "reading by the received clock: more than 4194304 rows lie between two clocks that differ by up to " +
+                std::to_string((max_skew_ - min_skew_).count() / 1'000'000) +
+                " s; read a shorter range, or by the event clock");
     }
     window_.push_back(copy_row(*plan_->table, row));
     std::push_heap(window_.begin(), window_.end(),
@@ -282,7 +283,9 @@ boost::asio::awaitable<std::uint64_t> HistoryStream::read_plain(storage::Engine&
 }
 
 boost::asio::awaitable<void> HistoryStream::start(storage::Engine& engine, Deadline deadline) {
-    const auto later = [this](const SeriesCursor* a, const SeriesCursor* b) { return order_.before(b->row(), a->row()); };
+    const auto later = [this](const SeriesCursor* a, const SeriesCursor* b) {
+        return order_.before(b->row(), a->row());
+    };
     heap_.clear();
     for (SeriesCursor& cursor : cursors_) {
         if (!cursor.has_row()) co_await cursor.fill(engine, deadline);
@@ -301,7 +304,9 @@ boost::asio::awaitable<std::uint64_t> HistoryStream::read(storage::Engine& engin
     }
     if (!started_) co_await start(engine, deadline);
 
-    const auto later = [this](const SeriesCursor* a, const SeriesCursor* b) { return order_.before(b->row(), a->row()); };
+    const auto later = [this](const SeriesCursor* a, const SeriesCursor* b) {
+        return order_.before(b->row(), a->row());
+    };
     std::uint64_t count = 0;
     while (count < max_rows && !heap_.empty()) {
         std::pop_heap(heap_.begin(), heap_.end(), later);

@@ -31,7 +31,9 @@ class RowBuffer final : public storage::RowSink {
     [[nodiscard]] const std::byte* operator[](std::size_t index) const noexcept {
         return bytes_.data() + index * row_size_;
     }
-    [[nodiscard]] storage::RowSpan span(const storage::Table& table) noexcept { return {&table, bytes_.data(), count_}; }
+    [[nodiscard]] storage::RowSpan span(const storage::Table& table) noexcept {
+        return {&table, bytes_.data(), count_};
+    }
 
  private:
     std::size_t row_size_;
@@ -100,9 +102,9 @@ class SeriesCursor {
     [[nodiscard]] std::uint64_t without_received_at() const noexcept { return without_received_at_; }
 
  private:
-    void take(const std::byte* row);          // a raw row, in key order
-    void reorder(const std::byte* row);       // by the received clock
-    void release(Timestamp reached);          // rows that nothing to come can precede
+    void take(const std::byte* row);     // a raw row, in key order
+    void reorder(const std::byte* row);  // by the received clock
+    void release(Timestamp reached);     // rows that nothing to come can precede
     void sample(const std::byte* row);
     void emit(const std::byte* row);
     void end();
@@ -110,8 +112,8 @@ class SeriesCursor {
     const HistoryPlan* plan_;
     AnswerOrder order_;
     storage::ScanRequest request_;
-    std::vector<std::byte> last_read_;        // where the next chunk goes on
-    std::vector<std::byte> after_;            // the caller's `after` as a row; empty: none
+    std::vector<std::byte> last_read_;  // where the next chunk goes on
+    std::vector<std::byte> after_;      // the caller's `after` as a row; empty: none
     RowBuffer chunk_;
     RowBuffer rows_;
     std::size_t position_ = 0;
@@ -124,7 +126,7 @@ class SeriesCursor {
     std::chrono::microseconds max_skew_{0};
     std::uint64_t without_received_at_ = 0;
 
-    std::vector<std::byte> held_;             // ascending: the last row seen of the current bucket
+    std::vector<std::byte> held_;  // ascending: the last row seen of the current bucket
     std::optional<std::int64_t> bucket_;
 };
 
@@ -146,13 +148,13 @@ class HistoryStream {
                                                      std::uint64_t max_rows, Deadline deadline);
     boost::asio::awaitable<void> start(storage::Engine& engine, Deadline deadline);
 
-    std::unique_ptr<HistoryPlan> plan_;       // its address is held by the cursors
+    std::unique_ptr<HistoryPlan> plan_;  // its address is held by the cursors
     AnswerOrder order_;
     std::vector<SeriesCursor> cursors_;
-    std::vector<SeriesCursor*> heap_;         // those with a row, the next on top
+    std::vector<SeriesCursor*> heap_;  // those with a row, the next on top
     bool started_ = false;
     bool plain_finished_ = false;
-    std::vector<std::byte> plain_after_;      // of a plain stream: the last row given out
+    std::vector<std::byte> plain_after_;  // of a plain stream: the last row given out
 };
 
 /// A row of the table that stands at a key, for comparing and for going on after it.

@@ -48,9 +48,8 @@ boost::asio::awaitable<HistoryStream> DatabaseManager::Impl::open_history(Histor
         std::vector<SeriesKey> stored(known.size());
         std::transform(known.begin(), known.end(), stored.begin(), [](const SeriesInfo& one) { return one.series; });
         std::sort(stored.begin(), stored.end());
-        std::erase_if(plan.series, [&](const SeriesKey& one) {
-            return !std::binary_search(stored.begin(), stored.end(), one);
-        });
+        std::erase_if(plan.series,
+                      [&](const SeriesKey& one) { return !std::binary_search(stored.begin(), stored.end(), one); });
     }
     if (plan.last.count() > 0) {
         auto newest_plan = std::make_unique<HistoryPlan>(plan);

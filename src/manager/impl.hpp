@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -16,6 +17,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <marketdb/database_manager.hpp>
 
@@ -72,16 +74,28 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     template <class T>
     static awaitable<T> run(std::shared_ptr<Impl> self, awaitable<T> operation) {
         const InFlight guard(*self);
-        co_return co_await std::move(operation);
+        try {
+            co_return co_await std::move(operation);
+        } catch (const boost::system::system_error& error) {
+            rethrow_as_cancelled(error);
+        }
     }
 
     /// As `run`, for operations that need nothing to be open; `what` may be given before `initialize()`.
     template <class T>
     static awaitable<T> keep(std::shared_ptr<Impl> self, awaitable<T> operation) {
-        T result = co_await std::move(operation);
-        (void)self;
-        co_return result;
+        try {
+            T result = co_await std::move(operation);
+            (void)self;
+            co_return result;
+        } catch (const boost::system::system_error& error) {
+            rethrow_as_cancelled(error);
+        }
     }
+
+    /// Asio's own way to say that a coroutine was cancelled between two operations.
+    /// Errors: cancelled; any other error as it is.
+    [[noreturn]] static void rethrow_as_cancelled(const boost::system::system_error& error);
 
     // lifecycle.cpp
     static awaitable<void> initialize(std::shared_ptr<Impl> self, Deadline deadline);
@@ -112,13 +126,13 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<std::vector<Symbol>> resolve_series(std::string exchange, std::string text, Deadline deadline);
     awaitable<Exchange> insert_exchange(Exchange exchange, Deadline deadline);
     awaitable<Symbol> insert_symbol(Symbol symbol, Deadline deadline);
-    awaitable<Exchange> ensure_exchange(std::string enum_value, Deadline deadline);
+    awaitable<Exchange> ensure_exchange(Exchange wanted, Deadline deadline);
     awaitable<Symbol> ensure_symbol(Symbol symbol, Deadline deadline);
     /// The symbols that a filter means, as series. Errors: unknown_exchange, unknown_symbol.
     [[nodiscard]] std::vector<storage::SeriesKey> choose_symbols(const OwnedSeriesFilter& filter) const;
     /// The series that a filter means in a dataset; asks the database where memory does not know.
-    awaitable<std::vector<storage::SeriesKey>> choose_series(const storage::Table& table, const OwnedSeriesFilter& filter,
-                                                             Deadline deadline);
+    awaitable<std::vector<storage::SeriesKey>> choose_series(const storage::Table& table,
+                                                             const OwnedSeriesFilter& filter, Deadline deadline);
 
     // writes.cpp
     /// The first rows of a batch whose series memory does not know, found before the batch is sorted.
@@ -149,8 +163,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     template <class Row>
     awaitable<std::vector<Latest<Row>>> get_latest(OwnedSeriesFilter series, LatestFilter filter, Deadline deadline);
     /// Asks the database for the newest row of each series and tells the cache; rows come in `rows`.
-    awaitable<void> ask_latest(const storage::Table& table, const std::vector<storage::SeriesKey>& series, RowBuffer& rows,
-                               Deadline deadline);
+    awaitable<void> ask_latest(const storage::Table& table, const std::vector<storage::SeriesKey>& series,
+                               RowBuffer& rows, Deadline deadline);
     std::size_t invalidate(CacheCategory category, std::string_view pattern);
 
     // history_query.cpp
@@ -201,9 +215,12 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<WriteResult> write(storage::RowSpan rows, const std::vector<UnknownId>& unknown, Deadline deadline);
     awaitable<void> require_known(storage::RowSpan rows, const std::vector<UnknownId>& unknown, Deadline deadline);
     awaitable<SourceId> session_source(Deadline deadline);
+    awaitable<void> fill_sources(storage::RowSpan rows, Deadline deadline);
+    [[nodiscard]] bool is_known_source(SourceId source) const;
     awaitable<void> learn(storage::RowSpan rows, Deadline deadline);
     awaitable<void> add_zero_balances(std::vector<Balance>& balances, Deadline deadline);
-    awaitable<std::uint64_t> cleanup_dataset(const storage::Table& table, Timestamp cutoff, bool dry_run, Deadline deadline);
+    awaitable<std::uint64_t> cleanup_dataset(const storage::Table& table, Timestamp cutoff, bool dry_run,
+                                             Deadline deadline);
     void refuse_read_only() const;
 
     // constant
@@ -213,7 +230,7 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     // safe by themselves
     std::unique_ptr<IoThread> io_thread_;
     boost::asio::any_io_executor executor_;
-    boost::asio::any_io_executor strand_;                     // of the maintenance timer
+    boost::asio::any_io_executor strand_;  // of the maintenance timer
     std::unique_ptr<storage::Engine> engine_;
     cache::ReferenceTable reference_;
     std::array<std::unique_ptr<cache::LatestCache>, 4> latest_;
@@ -224,15 +241,16 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     std::atomic<std::int64_t> last_refresh_us_{kNoTime.time_since_epoch().count()};
     std::atomic<std::int64_t> refreshed_steady_ns_{0};
     std::atomic<bool> refresh_wanted_{false};
-    std::atomic<std::uint64_t> reference_mark_{0};            // of the reference data in memory
+    std::atomic<std::uint64_t> reference_mark_{0};  // of the reference data in memory
     std::atomic<std::uint64_t> data_mark_{0};
 
     // guarded by session_mutex_, which is never held across a suspension
     mutable std::mutex session_mutex_;
     SourceId session_{};
+    std::set<SourceId> known_sources_;  // seen in the database
     std::shared_ptr<boost::asio::steady_timer> timer_;
 
-    mutable std::mutex log_mutex_;                            // the hook is never called twice at once
+    mutable std::mutex log_mutex_;  // the hook is never called twice at once
 };
 
 }  // namespace marketdb

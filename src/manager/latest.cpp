@@ -84,7 +84,8 @@ std::size_t DatabaseManager::Impl::invalidate(CacheCategory category, std::strin
     if (category == CacheCategory::all || category == CacheCategory::reference) refresh_wanted_.store(true);
     const auto fits_balance = [&](const SeriesKey& series) {
         const Exchange* exchange = reference_.find_exchange(ExchangeId{series.id});
-        return exchange != nullptr && core::matches_pattern(pattern, exchange->enum_value.str() + ":" + series.asset.str());
+        return exchange != nullptr &&
+               core::matches_pattern(pattern, exchange->enum_value.str() + ":" + series.asset.str());
     };
     const auto fits_symbol = [&](const SeriesKey& series) {
         const Symbol* symbol = reference_.find_symbol(SymbolId{series.id});
@@ -107,10 +108,10 @@ std::size_t DatabaseManager::Impl::invalidate(CacheCategory category, std::strin
     return gone;
 }
 
-#define MARKETDB_INSTANTIATE_LATEST(Row)                                                                         \
-    template std::optional<Latest<Row>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;     \
-    template boost::asio::awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter, \
-                                                                                                LatestFilter, Deadline);
+#define MARKETDB_INSTANTIATE_LATEST(Row)                                                                     \
+    template std::optional<Latest<Row>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept; \
+    template boost::asio::awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_latest(             \
+        OwnedSeriesFilter, LatestFilter, Deadline);
 MARKETDB_INSTANTIATE_LATEST(BookTicker)
 MARKETDB_INSTANTIATE_LATEST(Trade)
 MARKETDB_INSTANTIATE_LATEST(FundingRate)

@@ -5,6 +5,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -45,7 +46,8 @@ DatabaseManager::Impl::Impl(Config config, std::optional<asio::any_io_executor> 
       strand_(asio::make_strand(executor_)),
       engine_(storage::make_engine(config_)) {
     for (std::size_t i = 0; i < latest_.size(); ++i) {
-        latest_[i] = std::make_unique<cache::LatestCache>(storage::table_of(static_cast<Dataset>(i)), config_.latest_ttl);
+        latest_[i] =
+            std::make_unique<cache::LatestCache>(storage::table_of(static_cast<Dataset>(i)), config_.latest_ttl);
     }
 }
 
@@ -70,8 +72,13 @@ DatabaseManager::Impl::InFlight::InFlight(Impl& impl) : impl_(impl) {
     if (state == State::open) return;
     impl_.in_flight_.fetch_sub(1, std::memory_order_acq_rel);
     const bool never = state == State::fresh || state == State::opening;
-    throw Error(ErrorCode::closed, never ? "the manager is not initialised: call initialize() first"
-                                         : "the manager was closed");
+    throw Error(ErrorCode::closed,
+                never ? "the manager is not initialised: call initialize() first" : "the manager was closed");
+}
+
+void DatabaseManager::Impl::rethrow_as_cancelled(const boost::system::system_error& error) {
+    if (error.code() != asio::error::operation_aborted) throw error;
+    throw Error(ErrorCode::cancelled, "the operation was cancelled");
 }
 
 Deadline DatabaseManager::Impl::resolve(Deadline deadline) const {

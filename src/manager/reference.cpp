@@ -165,9 +165,8 @@ boost::asio::awaitable<std::optional<Symbol>> DatabaseManager::Impl::get_symbol_
     std::vector<const Symbol*> found;
     for (int attempt = 0; attempt < 2; ++attempt) {
         found = reference_.candidates(exchange, text);
-        std::erase_if(found, [type](const Symbol* symbol) {
-            return type != MarketType::unknown && symbol->symbol_type != type;
-        });
+        std::erase_if(
+            found, [type](const Symbol* symbol) { return type != MarketType::unknown && symbol->symbol_type != type; });
         if (!found.empty() || attempt > 0) break;
         const bool changed = co_await refresh_if_changed(deadline);
         if (!changed) break;
@@ -223,7 +222,8 @@ boost::asio::awaitable<Symbol> DatabaseManager::Impl::resolve_symbol(std::string
         if (changed) symbol = find_anywhere(venue->id, text);
     }
     if (symbol == nullptr) {
-        throw Error(ErrorCode::unknown_symbol, "no symbol '" + core::printable(text) + "' on " + venue->enum_value.str());
+        throw Error(ErrorCode::unknown_symbol,
+                    "no symbol '" + core::printable(text) + "' on " + venue->enum_value.str());
     }
     co_return *symbol;
 }
@@ -248,8 +248,8 @@ std::vector<Symbol> DatabaseManager::Impl::match_series(const std::string& excha
     return chosen;
 }
 
-boost::asio::awaitable<std::vector<Symbol>> DatabaseManager::Impl::resolve_series(std::string exchange, std::string text,
-                                                                                  Deadline deadline) {
+boost::asio::awaitable<std::vector<Symbol>> DatabaseManager::Impl::resolve_series(std::string exchange,
+                                                                                  std::string text, Deadline deadline) {
     std::vector<Symbol> chosen;
     if (!has_wildcard(exchange) && !has_wildcard(text)) {
         chosen.push_back(co_await resolve_symbol(exchange, text, deadline));
@@ -290,10 +290,7 @@ boost::asio::awaitable<Symbol> DatabaseManager::Impl::insert_symbol(Symbol symbo
     co_return symbol;
 }
 
-boost::asio::awaitable<Exchange> DatabaseManager::Impl::ensure_exchange(std::string enum_value, Deadline deadline) {
-    Exchange wanted;
-    wanted.enum_value = enum_value;
-    prepare_one(wanted);
+boost::asio::awaitable<Exchange> DatabaseManager::Impl::ensure_exchange(Exchange wanted, Deadline deadline) {
     for (int attempt = 0;; ++attempt) {
         const std::string name = wanted.enum_value.str();
         const std::optional<Exchange> known = co_await get_exchange(name, deadline);
@@ -340,7 +337,8 @@ std::vector<SeriesKey> DatabaseManager::Impl::choose_symbols(const OwnedSeriesFi
     };
     std::vector<const Exchange*> venues = reference_.exchanges();
     if (!filter.exchange.empty()) {
-        std::erase_if(venues, [&](const Exchange* one) { return !core::matches_pattern(filter.exchange, one->enum_value); });
+        std::erase_if(venues,
+                      [&](const Exchange* one) { return !core::matches_pattern(filter.exchange, one->enum_value); });
         if (venues.empty()) throw unknown_exchange(filter.exchange);
     }
     const auto fits_rest = [&](const Symbol& symbol) {
@@ -349,7 +347,8 @@ std::vector<SeriesKey> DatabaseManager::Impl::choose_symbols(const OwnedSeriesFi
                 std::find(filter.symbols.begin(), filter.symbols.end(), symbol.id) != filter.symbols.end());
     };
     const auto on_venue = [&](const Symbol& symbol) {
-        return std::any_of(venues.begin(), venues.end(), [&](const auto* one) { return one->id == symbol.exchange_id; });
+        return std::any_of(venues.begin(), venues.end(),
+                           [&](const auto* one) { return one->id == symbol.exchange_id; });
     };
     if (!filter.symbol.empty() && !has_wildcard(filter.symbol)) {
         for (const Exchange* venue : venues) {
@@ -362,7 +361,8 @@ std::vector<SeriesKey> DatabaseManager::Impl::choose_symbols(const OwnedSeriesFi
             if (symbol == nullptr) {
                 throw Error(ErrorCode::unknown_symbol, "no symbol has the id " + std::to_string(static_cast<int>(id)));
             }
-            if (on_venue(*symbol) && fits_rest(*symbol) && (filter.symbol.empty() || fits(filter.symbol, *symbol))) add(id);
+            if (on_venue(*symbol) && fits_rest(*symbol) && (filter.symbol.empty() || fits(filter.symbol, *symbol)))
+                add(id);
         }
     } else {
         for (const Symbol* symbol : reference_.symbols()) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/asio/this_coro.hpp>
+
 #include "manager/impl.hpp"
 
 namespace marketdb {
@@ -13,8 +15,8 @@ using storage::RowSpan;
 using storage::SeriesKey;
 using storage::Table;
 
-constexpr std::size_t kMaxUnknownIds = 64;            // more are not worth a name each: the first is what is reported
-constexpr std::uint64_t kCleanupRows = 10'000;        // a transaction of the cleanup
+constexpr std::size_t kMaxUnknownIds = 64;      // more are not worth a name each: the first is what is reported
+constexpr std::uint64_t kCleanupRows = 10'000;  // a transaction of the cleanup
 
 std::string host_name() {
     std::array<char, 64> name{};
@@ -123,34 +125,62 @@ boost::asio::awaitable<WriteResult> DatabaseManager::Impl::write(RowSpan rows, c
     if (rows.count == 0) co_return result;
     co_await require_known(rows, unknown, deadline);
 
-    const storage::Column& source = *rows.table->find(Role::source);
-    bool from_session = false;
-    for (std::size_t i = 0; i < rows.count && !from_session; ++i) {
-        from_session = storage::load<SourceId>(rows.row(i), source) == SourceId{};
-    }
-    if (from_session) {
-        const SourceId session = co_await session_source(deadline);
-        for (std::size_t i = 0; i < rows.count; ++i) {
-            if (storage::load<SourceId>(rows.row(i), source) == SourceId{}) storage::store(rows.row(i), source, session);
-        }
-    }
+    co_await fill_sources(rows, deadline);
     result = co_await engine_->write(rows, deadline);
     rows_written_.fetch_add(result.inserted + result.updated, std::memory_order_relaxed);
+
+    // The rows are stored: from here on a wish to cancel comes too late, and must not look like a failure.
+    const bool throws_if_cancelled = co_await boost::asio::this_coro::throw_if_cancelled();
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
     co_await learn(rows, deadline);
+    co_await boost::asio::this_coro::throw_if_cancelled(throws_if_cancelled);
     co_return result;
+}
+
+bool DatabaseManager::Impl::is_known_source(SourceId source) const {
+    const std::scoped_lock lock(session_mutex_);
+    return known_sources_.contains(source);
+}
+
+/// Rows without a source get the session's; a source that is not stored is refused.
+boost::asio::awaitable<void> DatabaseManager::Impl::fill_sources(RowSpan rows, Deadline deadline) {
+    const storage::Column& column = *rows.table->find(Role::source);
+    SourceId session{};
+    SourceId checked{};
+    for (std::size_t i = 0; i < rows.count; ++i) {
+        const auto source = storage::load<SourceId>(rows.row(i), column);
+        if (source == SourceId{}) {
+            if (session == SourceId{}) session = co_await session_source(deadline);
+            storage::store(rows.row(i), column, session);
+            continue;
+        }
+        if (source == checked) continue;
+        if (!is_known_source(source)) {
+            const std::vector<Source> stored = co_await sources(std::string(), std::string(), false, deadline);
+            const std::scoped_lock lock(session_mutex_);
+            for (const Source& one : stored) known_sources_.insert(one.id);
+        }
+        if (!is_known_source(source)) {
+            throw Error(ErrorCode::invalid_argument, std::string(rows.table->name) +
+                                                         ": column source_id: no source has the id " +
+                                                         std::to_string(static_cast<std::int32_t>(source)));
+        }
+        checked = source;
+    }
 }
 
 boost::asio::awaitable<void> DatabaseManager::Impl::learn(RowSpan rows, Deadline deadline) {
     const Table& table = *rows.table;
     RowBuffer newest = newest_per_series(rows);
     const RowSpan newest_rows = newest.span(table);
-    const std::vector<SeriesKey> unknown = latest_cache(*table.dataset).learn_written(newest_rows, clock_->steady_now());
+    const std::vector<SeriesKey> unknown =
+        latest_cache(*table.dataset).learn_written(newest_rows, clock_->steady_now());
     if (unknown.empty()) co_return;
     try {
         RowBuffer answer(table);
         co_await ask_latest(table, unknown, answer, deadline);
     } catch (const Error& error) {
-        // The rows are stored: that memory could not learn them is no failure of the write.
+        // That memory could not learn the rows is no failure of the write.
         log(LogLevel::warning, std::string("latest rows were not taken into memory: ") + error.what());
     }
 }
@@ -184,8 +214,8 @@ boost::asio::awaitable<WriteResult> DatabaseManager::Impl::insert(std::vector<Qu
 
 boost::asio::awaitable<WriteResult> DatabaseManager::Impl::insert_balances(std::vector<Balance> balances,
                                                                            std::size_t folded,
-                                                                           std::vector<UnknownId> unknown, bool complete,
-                                                                           Deadline deadline) {
+                                                                           std::vector<UnknownId> unknown,
+                                                                           bool complete, Deadline deadline) {
     if (complete) {
         co_await add_zero_balances(balances, deadline);
         const RowSpan all = storage::as_rows(balances);
@@ -197,7 +227,8 @@ boost::asio::awaitable<WriteResult> DatabaseManager::Impl::insert_balances(std::
     co_return result;
 }
 
-boost::asio::awaitable<void> DatabaseManager::Impl::add_zero_balances(std::vector<Balance>& balances, Deadline deadline) {
+boost::asio::awaitable<void> DatabaseManager::Impl::add_zero_balances(std::vector<Balance>& balances,
+                                                                      Deadline deadline) {
     const Table& table = storage::table_of<Balance>();
     const std::vector<storage::SeriesInfo> stored = co_await engine_->series(Dataset::balances, deadline);
     const std::vector<Balance> given = balances;
@@ -250,7 +281,6 @@ boost::asio::awaitable<SourceId> DatabaseManager::Impl::begin_source(Source sour
         }
     }
     source.id = {};
-    if (!is_present(source.started_at)) source.started_at = clock_->now();
     if (source.program.empty()) {
         source.program = config_.program.empty() ? "marketdb " + std::string(version()) : config_.program;
     }
@@ -259,10 +289,12 @@ boost::asio::awaitable<SourceId> DatabaseManager::Impl::begin_source(Source sour
     co_return source.id;
 }
 
-boost::asio::awaitable<void> DatabaseManager::Impl::finish_source(SourceId source, std::int64_t rows, Deadline deadline) {
+boost::asio::awaitable<void> DatabaseManager::Impl::finish_source(SourceId source, std::int64_t rows,
+                                                                  Deadline deadline) {
     refuse_read_only();
     const std::vector<Source> known = co_await sources(std::string(), std::string(), false, deadline);
-    const auto found = std::find_if(known.begin(), known.end(), [source](const Source& one) { return one.id == source; });
+    const auto found =
+        std::find_if(known.begin(), known.end(), [source](const Source& one) { return one.id == source; });
     if (found == known.end()) {
         throw Error(ErrorCode::invalid_argument,
                     "no source has the id " + std::to_string(static_cast<std::int32_t>(source)));

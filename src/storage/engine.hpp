@@ -26,8 +26,8 @@ struct ScanRequest {
     Timestamp start = kNoTime;        ///< Inclusive.
     Timestamp end = kNoTime;          ///< Exclusive.
     bool descending = false;
-    std::uint64_t limit = 0;          ///< 0: none.
-    const std::byte* after = nullptr; ///< A row of the table (its order columns set): go on after it.
+    std::uint64_t limit = 0;           ///< 0: none.
+    const std::byte* after = nullptr;  ///< A row of the table (its order columns set): go on after it.
 };
 
 /// A row of the `series` table.
@@ -37,14 +37,14 @@ struct SeriesInfo {
     std::uint64_t rows = 0;
     Timestamp first = kNoTime;
     Timestamp last = kNoTime;
-    std::int64_t min_skew_us = 0;     ///< Least and greatest received_at - timestamp of any row with both.
+    std::int64_t min_skew_us = 0;  ///< Least and greatest received_at - timestamp of any row with both.
     std::int64_t max_skew_us = 0;
 };
 
 /// What tells that somebody else wrote.
 struct ChangeMarks {
-    std::uint64_t data = 0;           ///< Differs when another connection changed anything.
-    std::uint64_t reference = 0;      ///< Differs when exchanges or symbols changed.
+    std::uint64_t data = 0;       ///< Differs when another connection changed anything.
+    std::uint64_t reference = 0;  ///< Differs when exchanges or symbols changed.
     friend bool operator==(const ChangeMarks&, const ChangeMarks&) = default;
 };
 

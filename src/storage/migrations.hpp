@@ -17,8 +17,9 @@ namespace marketdb::storage {
 struct Migration {
     std::uint32_t version = 0;
     std::string_view name;
-    std::uint32_t min_reader = 0;         ///< The oldest program (by the newest step it knows) that may read a database with it.
-    std::uint32_t min_writer = 0;         ///< The same for writing.
+    std::uint32_t min_reader =
+        0;  ///< The oldest program (by the newest step it knows) that may read a database with it.
+    std::uint32_t min_writer = 0;  ///< The same for writing.
     std::vector<std::string> up;
     std::vector<std::string> down;
     std::vector<std::string_view> keeps;  ///< Tables that go with `down`; rows in one of them forbid it.

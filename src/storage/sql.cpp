@@ -140,11 +140,7 @@ class ScanConditions {
             append(values, ", ", value);
             if (table_.at(index).role == Role::event_time && shape_.series) time = value;
         }
-        const std::string_view relation = shape_.descending ? "<" : ">";
-        if (order.size() == 1)
-            add("{} {} {}", names, relation, values);
-        else
-            add("({}) {} ({})", names, relation, values);
+        add("({}) {} ({})", names, shape_.descending ? "<" : ">", values);
         return time;
     }
 

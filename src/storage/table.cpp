@@ -50,7 +50,9 @@ void copy_column(std::byte* to, const std::byte* from, const Column& column) noe
     }
 }
 
-int sign_of(std::strong_ordering order) noexcept { return order < 0 ? -1 : order > 0 ? 1 : 0; }
+int sign_of(std::strong_ordering order) noexcept {
+    return static_cast<int>(std::is_gt(order)) - static_cast<int>(std::is_lt(order));
+}
 
 /// Whether the later row's value goes into the stored row, and puts it there.
 bool merge_column(std::byte* stored, const std::byte* later, const Column& column) noexcept {
@@ -161,26 +163,28 @@ std::size_t fold_equal_keys(RowSpan rows) noexcept {
     return last + 1;
 }
 
+std::optional<Problem> check_column(const std::byte* row, const Column& column) {
+    if (column.kind == Kind::time && is_storable(load<Timestamp>(row, column))) return std::nullopt;
+    auto reason = column_problem(row, column);
+    if (!reason) return std::nullopt;
+    return Problem{column.name, *std::move(reason)};
+}
+
 /// The columns whose values have a rule of their own, so that the pass over a million rows looks at no others.
-class ColumnRules {
- public:
-    explicit ColumnRules(const Table& table) {
-        for (const Column& column : table.columns) {
-            if (has_value_rule(column.kind)) columns_.push_back(&column);
-        }
+std::vector<const Column*> columns_with_rules(const Table& table) {
+    std::vector<const Column*> columns;
+    for (const Column& column : table.columns) {
+        if (has_value_rule(column.kind)) columns.push_back(&column);
     }
+    return columns;
+}
 
-    [[nodiscard]] std::optional<Problem> check(const std::byte* row) const {
-        for (const Column* column : columns_) {
-            if (column->kind == Kind::time && is_storable(load<Timestamp>(row, *column))) continue;
-            if (auto reason = column_problem(row, *column)) return Problem{column->name, *std::move(reason)};
-        }
-        return std::nullopt;
+std::optional<Problem> check_row(const std::byte* row, std::span<const Column* const> columns) {
+    for (const Column* column : columns) {
+        if (auto problem = check_column(row, *column)) return problem;
     }
-
- private:
-    std::vector<const Column*> columns_;
-};
+    return std::nullopt;
+}
 
 }  // namespace
 
@@ -236,8 +240,8 @@ int compare(const std::byte* a, const std::byte* b, const Column& column) noexce
         return sign_of(column.get_text(a + column.offset) <=> column.get_text(b + column.offset));
     }
     if (column.kind == Kind::float64) {
-        const double left = load<double>(a, column);
-        const double right = load<double>(b, column);
+        const auto left = load<double>(a, column);
+        const auto right = load<double>(b, column);
         // Absent comes first, as null does in an SQLite index.
         if (std::isnan(left) || std::isnan(right))
             return static_cast<int>(std::isnan(right)) - static_cast<int>(std::isnan(left));
@@ -281,20 +285,22 @@ bool merge(const Table& table, std::byte* stored, const std::byte* later) noexce
 }
 
 std::optional<Problem> prepare_row(const Table& table, std::byte* row) {
-    if (auto problem = ColumnRules(table).check(row)) return problem;
-    return table.prepare != nullptr ? table.prepare(row) : std::nullopt;
+    for (const Column& column : table.columns) {
+        if (auto problem = check_column(row, column)) return problem;
+    }
+    return table.prepare(row);
 }
 
 std::size_t prepare_batch(RowSpan rows) {
     if (rows.count == 0) return 0;
     const Table& table = *rows.table;
-    const ColumnRules rules(table);
+    const std::vector<const Column*> rules = columns_with_rules(table);
     bool sorted = true;
     bool distinct = true;
     for (std::size_t index = 0; index < rows.count; ++index) {
         std::byte* row = rows.row(index);
-        auto problem = rules.check(row);
-        if (!problem && table.prepare != nullptr) problem = table.prepare(row);
+        auto problem = check_row(row, rules);
+        if (!problem) problem = table.prepare(row);
         if (problem) {
             throw Error(ErrorCode::invalid_argument,
                         fmt::format("{} row {}: column {}: {}", table.name, index, problem->column, problem->reason));

@@ -17,10 +17,10 @@ namespace marketdb::storage {
 
 /// How a member lies in its struct, and so how it is stored.
 enum class Kind : std::uint8_t {
-    int32,     ///< int32 or a strong id; nullable: 0 is absent.
+    int32,  ///< int32 or a strong id; nullable: 0 is absent.
     int64,
-    float64,   ///< NaN is absent.
-    time,      ///< Timestamp; kNoTime is absent.
+    float64,  ///< NaN is absent.
+    time,     ///< Timestamp; kNoTime is absent.
     boolean,
     tristate,  ///< Tristate; unknown is absent.
     label,     ///< An enumeration stored as text; value 0 is absent.
@@ -43,12 +43,12 @@ struct Column {
     std::string_view name;
     Kind kind{};
     std::uint16_t offset = 0;
-    std::uint16_t capacity = 0;      ///< Of text.
+    std::uint16_t capacity = 0;  ///< Of text.
     Role role = Role::value;
     bool nullable = false;
-    std::uint8_t group = 0;          ///< > 0: columns of one group are replaced together, nulls included.
+    std::uint8_t group = 0;                    ///< > 0: columns of one group are replaced together, nulls included.
     std::span<const std::string_view> labels;  ///< Of label: the text of each value; [0] is empty.
-    std::string_view references;     ///< `symbols(id)`: a foreign key.
+    std::string_view references;               ///< `symbols(id)`: a foreign key.
 
     /// Reads and writes a text member without knowing its capacity at compile time.
     std::string_view (*get_text)(const std::byte* member) = nullptr;
@@ -59,15 +59,15 @@ struct Column {
 /// Why a row cannot be stored.
 struct Problem {
     std::string_view column;
-    std::string reason;              ///< With the value and what was expected: `-1 is not positive`.
+    std::string reason;  ///< With the value and what was expected: `-1 is not positive`.
 };
 
 /// Checks a row's values and brings it into the one stored form (-0.0 to 0.0, size 0 to an absent side, computed columns).
 using Prepare = std::optional<Problem> (*)(std::byte* row);
 
 struct Table {
-    std::string_view name;                          ///< In the database.
-    std::optional<Dataset> dataset;                 ///< Of the four time series.
+    std::string_view name;           ///< In the database.
+    std::optional<Dataset> dataset;  ///< Of the four time series.
     std::size_t row_size = 0;
     std::span<const Column> columns;
     std::span<const std::uint8_t> key;              ///< Indexes of the key's columns, in its order.
@@ -143,9 +143,9 @@ bool merge(const Table& table, std::byte* stored, const std::byte* later) noexce
 
 /// Which series a row belongs to.
 struct SeriesKey {
-    std::int32_t id = 0;             ///< symbol_id, of balances exchange_id.
-    InlineString<31> account;        ///< Balances only.
-    InlineString<23> asset;          ///< Balances only.
+    std::int32_t id = 0;       ///< symbol_id, of balances exchange_id.
+    InlineString<31> account;  ///< Balances only.
+    InlineString<23> asset;    ///< Balances only.
     friend auto operator<=>(const SeriesKey&, const SeriesKey&) = default;
     friend bool operator==(const SeriesKey&, const SeriesKey&) = default;
 };

@@ -22,22 +22,13 @@ inline constexpr bool kIsText<InlineString<Capacity>> = true;
 
 template <class Member>
 consteval Kind kind_of() {
-    if constexpr (kIsText<Member>)
-        return Kind::text;
-    else if constexpr (std::is_same_v<Member, double>)
-        return Kind::float64;
-    else if constexpr (std::is_same_v<Member, Timestamp>)
-        return Kind::time;
-    else if constexpr (std::is_same_v<Member, bool>)
-        return Kind::boolean;
-    else if constexpr (std::is_same_v<Member, Tristate>)
-        return Kind::tristate;
-    else if constexpr (std::is_same_v<Member, std::int64_t>)
-        return Kind::int64;
-    else if constexpr (sizeof(Member) == sizeof(std::int32_t))
-        return Kind::int32;
-    else
-        return Kind::label;
+    if (kIsText<Member>) return Kind::text;
+    if (std::is_same_v<Member, double>) return Kind::float64;
+    if (std::is_same_v<Member, Timestamp>) return Kind::time;
+    if (std::is_same_v<Member, bool>) return Kind::boolean;
+    if (std::is_same_v<Member, Tristate>) return Kind::tristate;
+    if (std::is_same_v<Member, std::int64_t>) return Kind::int64;
+    return sizeof(Member) == sizeof(std::int32_t) ? Kind::int32 : Kind::label;
 }
 
 /// What a column's type does not say.

@@ -1,10 +1,29 @@
 #include "transfer/file_reader.hpp"
 
+#include <span>
 #include <utility>
 
 #include "transfer/file_error.hpp"
 
 namespace marketdb::transfer {
+namespace {
+
+/// An input that the parser may let go of at any time while its counters are still wanted.
+class SharedInput final : public io::Input {
+ public:
+    explicit SharedInput(std::shared_ptr<io::Input> input) : input_(std::move(input)) {}
+
+    std::size_t read(std::span<char> buffer) override { return input_->read(buffer); }
+    [[nodiscard]] const std::filesystem::path& path() const noexcept override { return input_->path(); }
+    [[nodiscard]] const std::string& inner_name() const noexcept override { return input_->inner_name(); }
+    [[nodiscard]] std::uint64_t bytes_read() const noexcept override { return input_->bytes_read(); }
+    [[nodiscard]] std::uint64_t total_bytes() const noexcept override { return input_->total_bytes(); }
+
+ private:
+    std::shared_ptr<io::Input> input_;
+};
+
+}  // namespace
 
 struct FileReader::State {
     std::filesystem::path file;
@@ -13,7 +32,7 @@ struct FileReader::State {
     std::size_t batch_rows = 0;
 
     std::unique_ptr<io::FileParser> parser;
-    const io::Input* input = nullptr;  // the parser's
+    std::shared_ptr<io::Input> input;
     std::size_t known_instruments = 0;
     Chunk chunk;
 
@@ -29,9 +48,8 @@ struct FileReader::State {
     }
 
     void open() {
-        std::unique_ptr<io::Input> opened = io::open_input(file, display_path);
-        input = opened.get();
-        parser = io::open_parser(std::move(opened), options);
+        input = io::open_input(file, display_path);
+        parser = io::open_parser(std::make_unique<SharedInput>(input), options);
     }
 };
 

@@ -43,6 +43,8 @@ class Database {
 
     /// One more connection that reads. Errors: as `Connection`.
     [[nodiscard]] std::unique_ptr<Connection> open_reader(const Control& control) const;
+    /// What a reader has to see unchanged: the files as they were when the database was opened.
+    [[nodiscard]] FileIdentity identity_of_readers() const { return opened_identity_; }
     /// What a scan looks at to know that the writer wants the log folded back.
     [[nodiscard]] const SnapshotTicket& ticket() const noexcept { return ticket_; }
     /// After it nothing is written any more: each write fails with `corrupt` and this text.
@@ -94,6 +96,7 @@ class Database {
     std::unique_ptr<Connection> connection_;
     FileLock lock_;
     FileIdentity identity_;
+    FileIdentity opened_identity_;  // constant while open, so that readers may copy it
     std::unique_ptr<Store> store_;
     std::unique_ptr<Checkpointer> checkpointer_;
     SnapshotTicket ticket_{0};

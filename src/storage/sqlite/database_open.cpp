@@ -156,6 +156,7 @@ void Database::start() {
     if (is_memory() || access_ == Access::immutable) return;
     const std::string file = connection_->file();
     identity_ = FileIdentity(file);
+    opened_identity_ = identity_;
     if (!may_write()) return;
     const auto page = static_cast<std::uint64_t>(connection_->query_integer("PRAGMA page_size"));
     const std::int64_t log = size_of(file + "-wal");
@@ -181,6 +182,7 @@ void Database::disconnect() noexcept {
     checkpointer_.reset();
     connection_.reset();
     identity_ = FileIdentity();
+    opened_identity_ = FileIdentity();
     // Only now: while SQLite removes the log nobody may begin to write to it.
     lock_ = FileLock();
 }

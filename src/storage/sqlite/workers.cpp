@@ -171,23 +171,25 @@ void Workers::run_writer() {
 }
 
 void Workers::run_reader() {
-    std::unique_ptr<Connection> connection;
-    std::unique_ptr<Store> store;
+    Reader reader;
     while (Job* job = next(Lane::readers)) {
-        read(*job, connection, store);
+        read(*job, reader);
         finish(*job);
     }
 }
 
-void Workers::read(Job& job, std::unique_ptr<Connection>& connection, std::unique_ptr<Store>& store) {
+void Workers::read(Job& job, Reader& reader) {
     try {
         job.control().check();
-        if (!connection) {
-            connection = database_.open_reader(job.control());
-            store = std::make_unique<Store>(*connection);
+        if (!reader.connection) {
+            reader.connection = database_.open_reader(job.control());
+            reader.store = std::make_unique<Store>(*reader.connection);
+            reader.identity = database_.identity_of_readers();
         }
-        const Connection::Scope scope(*connection, job.control());
-        JobContext context{database_, store.get(), connection.get(), job.control()};
+        // An answer out of a file that was removed would be out of date for ever, and silently so.
+        reader.identity.require_same();
+        const Connection::Scope scope(*reader.connection, job.control());
+        JobContext context{database_, reader.store.get(), reader.connection.get(), job.control()};
         job.run(context);
         job.rethrow_failure();
     } catch (const Error& error) {

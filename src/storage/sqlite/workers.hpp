@@ -12,6 +12,7 @@
 
 #include "storage/sqlite/control.hpp"
 #include "storage/sqlite/database.hpp"
+#include "storage/sqlite/file_identity.hpp"
 #include "storage/sqlite/store.hpp"
 
 namespace marketdb::storage::sqlite {
@@ -100,7 +101,13 @@ class Workers {
     void run_watch();
     [[nodiscard]] Job* next(Lane lane);
     void finish(Job& job);
-    void read(Job& job, std::unique_ptr<Connection>& connection, std::unique_ptr<Store>& store);
+    /// What a reading thread keeps.
+    struct Reader {
+        std::unique_ptr<Connection> connection;
+        std::unique_ptr<Store> store;
+        FileIdentity identity;
+    };
+    void read(Job& job, Reader& reader);
     [[nodiscard]] Queue& queue(Lane lane) noexcept { return lane == Lane::writer ? writer_queue_ : reader_queue_; }
     std::vector<Job*> take_expired(Moment now);
     template <class Function>
