@@ -20,9 +20,9 @@ class BareDatabase {
  public:
     explicit BareDatabase(const std::filesystem::path& file) {
         require(sqlite3_open_v2(file.c_str(), &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr), "open");
-        for (const char* pragma : {"wal_autocheckpoint = 0", "trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0",
-                                   "secure_delete = OFF", "cache_size = -8192", "temp_store = MEMORY", "synchronous = FULL",
-                                   "foreign_keys = ON"}) {
+        for (const char* pragma : {"wal_autocheckpoint = 0", "trusted_schema = OFF", "cell_size_check = ON",
+                                   "mmap_size = 0", "secure_delete = OFF", "cache_size = -8192", "temp_store = MEMORY",
+                                   "synchronous = FULL", "foreign_keys = ON"}) {
             run(std::string("PRAGMA ") + pragma);
         }
         sqlite3_wal_hook(handle_, &BareDatabase::note_log, this);
@@ -31,7 +31,8 @@ class BareDatabase {
             R"("bid_qty", "ask_price", "ask_qty", "source_id") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) )"
             "ON CONFLICT DO NOTHING");
         count_ = prepare(
-            "INSERT INTO series (dataset, series_id, account, asset_name, rows, first_timestamp, last_timestamp, min_skew, "
+            "INSERT INTO series (dataset, series_id, account, asset_name, rows, first_timestamp, last_timestamp, "
+            "min_skew, "
             "max_skew) VALUES ('book-tickers', ?1, '', '', ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET "
             "rows = rows + excluded.rows, first_timestamp = min(first_timestamp, excluded.first_timestamp), "
             "last_timestamp = max(last_timestamp, excluded.last_timestamp), "
@@ -68,7 +69,9 @@ class BareDatabase {
         return rows;
     }
 
-    void run(const std::string& sql) { require(sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr), sql.c_str()); }
+    void run(const std::string& sql) {
+        require(sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr), sql.c_str());
+    }
 
     std::int64_t number(const std::string& sql) {
         sqlite3_stmt* statement = prepare(sql.c_str());

@@ -113,7 +113,7 @@ struct Side {
     std::string name;
     std::vector<Taken> rounds;
 
-    [[nodiscard]] std::vector<double> all(double Taken::* what) const {
+    [[nodiscard]] std::vector<double> all(double Taken::*what) const {
         std::vector<double> times;
         for (const Taken& one : rounds) times.push_back(one.*what);
         return times;
@@ -122,7 +122,7 @@ struct Side {
 
 /// The first side's speed as a share of the second's: the median of the ratios of each round, for the rounds of one pair
 /// share the machine's mood.
-inline double speed_ratio(const Side& ours, const Side& bare, double Taken::* what = &Taken::wall) {
+inline double speed_ratio(const Side& ours, const Side& bare, double Taken::*what = &Taken::wall) {
     std::vector<double> ratios;
     for (std::size_t i = 0; i < ours.rounds.size(); ++i) ratios.push_back(bare.rounds[i].*what / ours.rounds[i].*what);
     return median(ratios);
@@ -131,8 +131,8 @@ inline double speed_ratio(const Side& ours, const Side& bare, double Taken::* wh
 inline void print_side(const Side& side, double rows) {
     const std::vector<double> wall = side.all(&Taken::wall);
     const auto [fastest, slowest] = std::minmax_element(wall.begin(), wall.end());
-    std::printf("  %-30s %8.3f s  (%.3f to %.3f), processor %.3f s  %9.0f rows/s\n", side.name.c_str(), median(wall), *fastest,
-                *slowest, median(side.all(&Taken::cpu)), rows / median(wall));
+    std::printf("  %-30s %8.3f s  (%.3f to %.3f), processor %.3f s  %9.0f rows/s\n", side.name.c_str(), median(wall),
+                *fastest, *slowest, median(side.all(&Taken::cpu)), rows / median(wall));
 }
 
 inline void print_ratio(const char* what, double ratio) { std::printf("  %-30s %8.3f\n", what, ratio); }

@@ -41,18 +41,19 @@ void make_listing(const std::filesystem::path& file) {
     db.run("BEGIN");
     for (int i = 1; i <= 6; ++i) {
         const char* market = i % 2 == 0 ? "FUTURES" : "SPOT";
-        db.run(fmt::format("INSERT INTO exchanges (id, enum_value, exchange_name, market_type, is_active) "
-                           "VALUES ({0}, 'VENUE{1}_{2}', 'Venue', '{2}', 1)",
-                           i, static_cast<char>('A' + i), market));
+        db.run(
+            fmt::format("INSERT INTO exchanges (id, enum_value, exchange_name, market_type, is_active) "
+                        "VALUES ({0}, 'VENUE{1}_{2}', 'Venue', '{2}', 1)",
+                        i, static_cast<char>('A' + i), market));
     }
     for (std::size_t i = 1; i <= kSymbols; ++i) {
         const std::size_t exchange = 1 + i % 6;
         const bool is_futures = exchange % 2 == 0;
-        db.run(fmt::format("INSERT INTO symbols (id, exchange_id, symbol_base, symbol_quote, exchange_symbol, symbol_type, "
-                           "contract_type, quantity_unit, is_active) "
-                           "VALUES ({0}, {1}, 'C{0}', 'USDT', 'C{0}{2}USDT', '{3}', '{4}', 'base', 1)",
-                           i, exchange, i % 3 == 0 ? "" : "_", is_futures ? "FUTURES" : "SPOT",
-                           is_futures ? "perpetual" : "spot"));
+        db.run(fmt::format(
+            "INSERT INTO symbols (id, exchange_id, symbol_base, symbol_quote, exchange_symbol, symbol_type, "
+            "contract_type, quantity_unit, is_active) "
+            "VALUES ({0}, {1}, 'C{0}', 'USDT', 'C{0}{2}USDT', '{3}', '{4}', 'base', 1)",
+            i, exchange, i % 3 == 0 ? "" : "_", is_futures ? "FUTURES" : "SPOT", is_futures ? "perpetual" : "spot"));
     }
     db.run("COMMIT");
 }
@@ -64,8 +65,8 @@ std::vector<Question> make_questions() {
     std::vector<Question> questions(kTexts);
     for (std::size_t i = 0; i < kTexts; ++i) {
         const int id = any(random);
-        const std::string texts[] = {fmt::format("C{}/USDT", id), fmt::format("c{}-usdt", id), fmt::format("C{}USDT", id),
-                                     fmt::format("C{}_USDT", id)};
+        const std::string texts[] = {fmt::format("C{}/USDT", id), fmt::format("c{}-usdt", id),
+                                     fmt::format("C{}USDT", id), fmt::format("C{}_USDT", id)};
         questions[i] = {ExchangeId{1 + id % 6}, SymbolId{id}, texts[i % 4]};
     }
     return questions;

@@ -28,6 +28,7 @@ std::vector<VenueSpread> best_spreads(std::span<const BookTicker> quotes) {
         }
     }
     std::vector<VenueSpread> spreads;
+    spreads.reserve(best.size());
     for (const auto& [venues, spread] : best) spreads.push_back(spread);
     std::stable_sort(spreads.begin(), spreads.end(),
                      [](const VenueSpread& a, const VenueSpread& b) { return a.bps > b.bps; });

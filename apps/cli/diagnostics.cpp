@@ -74,8 +74,8 @@ bool shows_progress() noexcept { return progress_wanted && terminal().error_is_t
 void show_status(std::string_view text) {
     if (!shows_progress()) return;
     const std::lock_guard lock(status_mutex);
-    const std::string line = printable(text).substr(0, terminal().error_columns - 1);
-    fmt::print(stderr, "\r\x1b[K{}", line);
+    const std::string line = printable(text);
+    fmt::print(stderr, "\r\x1b[K{}", cut_to_width(line, terminal().error_columns - 1));
     std::fflush(stderr);
     status_is_shown = true;
 }

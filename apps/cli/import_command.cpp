@@ -109,7 +109,6 @@ int run_import(const GlobalOptions& global, const ImportArguments& arguments) {
     finish();
     session.close();
     if (is_interrupted()) {
-        note("interrupted; the same command goes on from there");
         return kInterrupted;
     }
     if (reporter.has_failures()) return kFailure;

@@ -38,16 +38,31 @@ std::string counts(const WriteResult& written, std::uint64_t rejected) {
     return text;
 }
 
-/// Of the whole work. Validating is about an eighth of it; quarantining reads once.
-double fraction_done(const ImportProgress& progress) {
-    constexpr double kShareOfValidating = 0.12;
-    const double read = progress.total_bytes == 0
-                            ? 0.0
-                            : static_cast<double>(progress.bytes) / static_cast<double>(progress.total_bytes);
-    if (progress.validating) return kShareOfValidating * read;
-    if (progress.total_rows == 0) return read;
-    return kShareOfValidating +
-           (1 - kShareOfValidating) * static_cast<double>(progress.rows) / static_cast<double>(progress.total_rows);
+// Validating is about an eighth of the work; quarantining reads once.
+constexpr double kShareOfValidating = 0.12;
+
+double ratio(std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+/// Of the pass that runs.
+double pass_done(const ImportProgress& progress) {
+    return progress.total_rows > 0 ? ratio(progress.rows, progress.total_rows)
+                                   : ratio(progress.bytes, progress.total_bytes);
+}
+
+double all_done(const ImportProgress& progress) {
+    if (progress.validating) return kShareOfValidating * pass_done(progress);
+    if (progress.total_rows == 0) return pass_done(progress);
+    return kShareOfValidating + (1 - kShareOfValidating) * pass_done(progress);
+}
+
+/// By the speed of the pass that runs; the storing that follows validating takes in proportion.
+double seconds_left(const ImportProgress& progress, double seconds) {
+    const double done = pass_done(progress);
+    const double left_in_pass = seconds * (1 - done) / done;
+    if (!progress.validating) return left_in_pass;
+    return left_in_pass + seconds / done * (1 - kShareOfValidating) / kShareOfValidating;
 }
 
 std::string bar(double fraction) {
@@ -95,12 +110,17 @@ void ImportBar::show(const ImportProgress& progress) {
     const auto now = std::chrono::steady_clock::now();
     if (!shows_progress() || now - last_shown_ < kBetween) return;
     last_shown_ = now;
+    if (!progress.validating && !is_storing_) {
+        is_storing_ = true;
+        start_ = now;
+        first_row_ = progress.rows;
+    }
     const double seconds = std::chrono::duration<double>(now - start_).count();
-    const double done = fraction_done(progress);
-    const double speed = seconds > 0 ? static_cast<double>(progress.rows) / seconds : 0;
-    std::string text = fmt::format("{} {} {} rows, {} rows/s", bar(done), progress.validating ? "checking" : "storing",
-                                   with_commas(progress.rows), with_commas(static_cast<std::uint64_t>(speed)));
-    if (done > 0.01) text += fmt::format(", {} left", duration(seconds * (1 - done) / done));
+    const double speed = seconds > 0 ? static_cast<double>(progress.rows - first_row_) / seconds : 0;
+    std::string text =
+        fmt::format("{} {} {} rows, {} rows/s", bar(all_done(progress)), progress.validating ? "checking" : "storing",
+                    with_commas(progress.rows), with_commas(static_cast<std::uint64_t>(speed)));
+    if (pass_done(progress) > 0.01) text += fmt::format(", {} left", duration(seconds_left(progress, seconds)));
     text += count_ > 1 ? fmt::format("  [{} of {}] {}", number_, count_, progress.file) : "  " + progress.file;
     show_status(text);
 }
@@ -109,14 +129,7 @@ void ImportReporter::add(const ImportReport& report) {
     ++files_;
     clear_status();
     for (const std::string& warning : report.warnings) warn(fmt::format("{}: {}", report.file, warning));
-    if (!report.error.empty()) {
-        ++failed_;
-        const bool names_file = report.error.find(report.file) != std::string::npos;
-        report_error(names_file ? report.error : fmt::format("{}: {}", report.file, report.error));
-        if (arguments_.on_error == "stop" && report.error.find(": column ") != std::string::npos) {
-            note("nothing of this file was stored; --on-error quarantine sets bad rows aside and stores the rest");
-        }
-    }
+    if (!report.error.empty()) report_problem(report);
     if (report.skipped) ++skipped_;
     total_.read += report.read;
     total_.written += report.written;
@@ -128,6 +141,21 @@ void ImportReporter::add(const ImportReport& report) {
         print_text(report);
     }
     output().flush();
+}
+
+void ImportReporter::report_problem(const ImportReport& report) {
+    const bool names_file = report.error.find(report.file) != std::string::npos;
+    const std::string text = names_file ? report.error : fmt::format("{}: {}", report.file, report.error);
+    if (report.error_code == ErrorCode::cancelled) {
+        ++interrupted_;
+        note(text);
+        return;
+    }
+    ++failed_;
+    report_error(text);
+    if (arguments_.on_error == "stop" && report.error.find(": column ") != std::string::npos) {
+        note("nothing of this file was stored; --on-error quarantine sets bad rows aside and stores the rest");
+    }
 }
 
 void ImportReporter::print_text(const ImportReport& report) {
@@ -200,6 +228,7 @@ void ImportReporter::finish(std::uint64_t ignored, const std::string& database) 
     std::string text = fmt::format("{} {}: {} rows read{}", files_, files_ == 1 ? "file" : "files",
                                    with_commas(total_.read), counts(total_.written, total_.rejected));
     if (skipped_ > 0) text += fmt::format("; {} skipped", skipped_);
+    if (interrupted_ > 0) text += fmt::format("; {} interrupted", interrupted_);
     if (failed_ > 0) text += fmt::format("; {} failed", failed_);
     if (ignored > 0) text += fmt::format("; {} other files ignored", ignored);
     output().line(fmt::format("{}; {} {}", text, arguments_.dry_run ? "nothing was written to" : "database", database));

@@ -18,8 +18,10 @@ class ImportBar {
     void show(const ImportProgress& progress);
 
  private:
-    std::size_t number_, count_;  // of the file among the files
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    std::size_t number_, count_;                                                      // of the file among the files
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();  // of the pass that runs
+    bool is_storing_ = false;
+    std::uint64_t first_row_ = 0;
     std::chrono::steady_clock::time_point last_shown_{};
 };
 
@@ -36,6 +38,7 @@ class ImportReporter {
     [[nodiscard]] bool has_rejected() const noexcept { return total_.rejected > 0; }
 
  private:
+    void report_problem(const ImportReport& report);
     void print_json(const ImportReport& report);
     void print_text(const ImportReport& report);
     void print_counts(const ImportReport& report) const;
@@ -44,6 +47,7 @@ class ImportReporter {
     std::size_t files_ = 0;
     std::size_t skipped_ = 0;
     std::size_t failed_ = 0;
+    std::size_t interrupted_ = 0;
     ImportReport total_;
 };
 

@@ -19,6 +19,7 @@ template <class Row>
 Units units_of(Session& session, const std::vector<Latest<Row>>& rows) {
     if constexpr (std::is_same_v<Row, Balance>) {
         std::vector<std::string> assets;
+        assets.reserve(rows.size());
         for (const auto& one : rows) assets.push_back(one.row.asset_name.str());
         return common_units(assets);
     } else {

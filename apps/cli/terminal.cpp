@@ -100,6 +100,17 @@ std::size_t display_width(std::string_view text) noexcept {
     return width;
 }
 
+std::string_view cut_to_width(std::string_view text, std::size_t columns) noexcept {
+    std::string_view rest = text;
+    std::size_t width = 0;
+    while (!rest.empty()) {
+        const std::string_view before = rest;
+        width += width_of(take_code_point(rest));
+        if (width > columns) return text.substr(0, text.size() - before.size());
+    }
+    return text;
+}
+
 std::string printable(std::string_view text) {
     std::string shown;
     while (!text.empty()) {

@@ -25,6 +25,9 @@ void guard_standard_streams();
 /// Columns that a text takes on a terminal.
 [[nodiscard]] std::size_t display_width(std::string_view text) noexcept;
 
+/// The front of a text that takes at most so many columns.
+[[nodiscard]] std::string_view cut_to_width(std::string_view text, std::size_t columns) noexcept;
+
 /// Control bytes and invalid UTF-8 as `?`: a symbol's name must not drive the terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 

@@ -57,6 +57,7 @@ std::uint64_t rows_stored(Session& session) {
 
 CleanupResult clean_up(Session& session, const CleanupOptions& options) {
     const std::uint64_t before = rows_stored(session);
+    note(fmt::format("removing old rows from {}", session.name()));
     try {
         return session.cleanup(options);
     } catch (const Interrupted&) {

@@ -151,8 +151,8 @@ class DatabaseManager {
     /// All or nothing: on any error no row of the batch is stored. Safe to retry. Empty is a no-op.
     ///
     /// Errors: invalid_argument  names row index, column and value: a price or size that is not finite and positive, one
-    ///                           half of a side, no side, ask < bid, a time outside [kMinTime, kMaxTime], text too long, a source_id that
-    ///                           is not 0 and not stored.
+    ///                           half of a side, no side, ask < bid, a time outside [kMinTime, kMaxTime], text too long,
+    ///                           a source_id that is neither 0 nor stored.
     ///         unknown_symbol, unknown_exchange  an id that is not stored (the database is asked once before).
     ///         read_only.
     /// Cost:   SQLite: one transaction, one fsync. Rows are sorted by key first.

@@ -31,7 +31,8 @@ class InternTable {
 
     /// Calls `visit(const Row&)` for each row that has a spelling which the key fits; now and then twice for one row.
     template <class Visit>
-    void for_each_fit(const SpellingKey& key, Visit&& visit) const noexcept(noexcept(visit(std::declval<const Row&>()))) {
+    void for_each_fit(const SpellingKey& key, Visit&& visit) const
+        noexcept(noexcept(visit(std::declval<const Row&>()))) {
         const TextArray* array = texts_.load(std::memory_order_acquire);
         if (array == nullptr) return;
         const std::uint64_t hash = key.hash();

@@ -42,8 +42,8 @@ using Number = std::uint64_t;
 
 struct Entry {
     State state = State::written;
-    Number version = 0;                  ///< Of the last write, or of the question whose answer was taken.
-    Number asked = 0;                    ///< Of the last question whose answer was taken.
+    Number version = 0;  ///< Of the last write, or of the question whose answer was taken.
+    Number asked = 0;    ///< Of the last question whose answer was taken.
     LatestCache::Moment learned;
     alignas(std::int64_t) std::array<std::byte, kMaxRowSize> row;
 };
@@ -120,13 +120,21 @@ struct LatestCache::Impl {
     }
 
     bool take(Entry& entry, const std::byte* row) const noexcept {
-        if (storage::compare(row, entry.row.data(), table, table.key) == 0) {
-            storage::merge(table, entry.row.data(), row);
-            return true;
-        }
+        if (storage::compare(row, entry.row.data(), table, table.key) == 0) return true;
         if (storage::compare(row, entry.row.data(), table, table.order) <= 0) return false;
         std::memcpy(entry.row.data(), row, table.row_size);
         return true;
+    }
+
+    // Whether a row changes the one in memory. Two such writes at once may be learned in the other order than they were
+    // committed in, so only the database knows what the row is now.
+    bool changes_newest(const Entry& entry, RowSpan run) const noexcept {
+        for (std::size_t i = 0; i < run.count; ++i) {
+            if (storage::compare(run.row(i), entry.row.data(), table, table.key) != 0) continue;
+            auto merged = entry.row;
+            if (storage::merge(table, merged.data(), run.row(i))) return true;
+        }
+        return false;
     }
 
     // Returns whether the series has no fresh entry and is met for the first time in this write.
@@ -136,7 +144,7 @@ struct LatestCache::Impl {
         Entry& entry = shard.entries[series];
         const bool was_met = entry.state == State::written && entry.version == number;
         entry.version = std::max(entry.version, number);
-        if (entry.state == State::row && is_fresh(entry, now, ttl)) {
+        if (entry.state == State::row && is_fresh(entry, now, ttl) && !changes_newest(entry, run)) {
             if (take_newest(entry, run)) entry.learned = now;
             return false;
         }
@@ -174,7 +182,8 @@ struct LatestCache::Impl {
     }
 };
 
-LatestCache::LatestCache(const Table& table, std::chrono::microseconds ttl) : impl_(std::make_unique<Impl>(table, ttl)) {
+LatestCache::LatestCache(const Table& table, std::chrono::microseconds ttl)
+    : impl_(std::make_unique<Impl>(table, ttl)) {
     assert(table.row_size <= kMaxRowSize);
 }
 

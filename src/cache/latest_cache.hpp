@@ -31,8 +31,8 @@ class LatestCache {
     [[nodiscard]] Answer find(const storage::SeriesKey& series, Moment now, std::chrono::microseconds max_age,
                               bool allow_unverified, std::byte* out) const noexcept;
 
-    /// What a completed write stored: series with a fresh entry take a row that is newer (by the table's order), or merge one
-    /// of equal key. Returns the series that have no fresh entry: the caller asks the database for them.
+    /// What a completed write stored: series with a fresh entry take a row that is newer (by the table's order). Returns the
+    /// series that have no fresh entry, or whose newest row was changed: the caller asks the database for them.
     std::vector<storage::SeriesKey> learn_written(storage::RowSpan rows, Moment now);
 
     /// What the database answered for `asked`, as of the token taken before asking: rows in any order; a series without row

@@ -29,11 +29,13 @@ class LookupCounters {
     auto counted(Lookup&& lookup) noexcept {
         const std::size_t index = thread_slot();
         Slot& slot = slots_[index];
-        if (index >= kOwnSlots) [[unlikely]] return counted_shared(slot, lookup);
+        if (index >= kOwnSlots) [[unlikely]]
+            return counted_shared(slot, lookup);
 
         const std::uint64_t hits = slot.hits.load(std::memory_order_relaxed);
         const std::uint64_t misses = slot.misses.load(std::memory_order_relaxed);
-        if ((hits + misses + 1) % kSampleEvery == 0) [[unlikely]] return counted_timed(slot, lookup);
+        if ((hits + misses + 1) % kSampleEvery == 0) [[unlikely]]
+            return counted_timed(slot, lookup);
         const auto* found = lookup();
         // Load and store, not an addition in one step: nobody else writes here, and a locked instruction costs five look-ups.
         if (found != nullptr) {

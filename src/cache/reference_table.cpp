@@ -14,8 +14,8 @@ namespace {
 
 // How well a text names a row: the lower, the better. Rows of one rank are a tie.
 struct Rank {
-    std::uint8_t spelling = 0;     ///< 0: the exchange's own, 1: the same in another case, 2: normalised.
-    std::uint8_t contract = 0;     ///< Of a normalised text only: 0 what a pair means on this market, 1 inverse, 2 others.
+    std::uint8_t spelling = 0;  ///< 0: the exchange's own, 1: the same in another case, 2: normalised.
+    std::uint8_t contract = 0;  ///< Of a normalised text only: 0 what a pair means on this market, 1 inverse, 2 others.
     bool is_inactive = false;
     friend auto operator<=>(const Rank&, const Rank&) = default;
 };
@@ -64,7 +64,7 @@ class Choice {
  private:
     const RankOf& rank_of_row_;
     const Row* best_ = nullptr;
-    Rank rank_;               // Of best_, once a second row has come: nearly every text fits one.
+    Rank rank_;  // Of best_, once a second row has come: nearly every text fits one.
     bool is_ranked_ = false;
     bool is_tie_ = false;
 };
@@ -74,9 +74,8 @@ bool same(const Row& a, const Row& b) {
     const storage::Table& table = storage::table_of<Row>();
     const auto* a_bytes = reinterpret_cast<const std::byte*>(&a);
     const auto* b_bytes = reinterpret_cast<const std::byte*>(&b);
-    return std::all_of(table.columns.begin(), table.columns.end(), [&](const storage::Column& column) {
-        return storage::equal(a_bytes, b_bytes, column);
-    });
+    return std::all_of(table.columns.begin(), table.columns.end(),
+                       [&](const storage::Column& column) { return storage::equal(a_bytes, b_bytes, column); });
 }
 
 template <class Table, class Row>
@@ -113,8 +112,8 @@ struct ReferenceTable::Impl {
     }
     // Visits every symbol that the text fits; a text of separators alone is only a spelling if it is one exactly.
     template <class Visit>
-    void visit(ExchangeId exchange, std::string_view text, Visit&& visit_row) const noexcept(noexcept(visit_row(
-        std::declval<const Symbol&>()))) {
+    void visit(ExchangeId exchange, std::string_view text, Visit&& visit_row) const
+        noexcept(noexcept(visit_row(std::declval<const Symbol&>()))) {
         SpellingKey key;
         if (!make_symbol_key(exchange, text, key)) return;
         symbols.for_each_fit(key, [&](const Symbol& symbol) noexcept(noexcept(visit_row(symbol))) {
@@ -159,11 +158,12 @@ std::vector<const Symbol*> ReferenceTable::candidates(ExchangeId exchange, std::
     using Ranked = std::tuple<Rank, SymbolId, const Symbol*>;
     std::vector<Ranked> ranked;
     const MarketType market = impl_->market_of(exchange);
-    impl_->visit(exchange, text, [&](const Symbol& row) {
-        ranked.emplace_back(rank_of(row, text, market), row.id, &row);
-    });
+    impl_->visit(exchange, text,
+                 [&](const Symbol& row) { ranked.emplace_back(rank_of(row, text, market), row.id, &row); });
     std::sort(ranked.begin(), ranked.end());
-    const auto same_id = [](const Ranked& a, const Ranked& b) { return std::get<SymbolId>(a) == std::get<SymbolId>(b); };
+    const auto same_id = [](const Ranked& a, const Ranked& b) {
+        return std::get<SymbolId>(a) == std::get<SymbolId>(b);
+    };
     ranked.erase(std::unique(ranked.begin(), ranked.end(), same_id), ranked.end());
 
     std::vector<const Symbol*> symbols;

@@ -15,9 +15,9 @@ struct SpellingKey {
     static constexpr std::size_t kMaxText = 64;    ///< Longer texts have no key.
     static constexpr std::size_t kMaxLength = 56;  ///< Without separators; the longest that a row can have is 52.
 
-    std::int32_t scope = 0;                        ///< The exchange's id.
+    std::int32_t scope = 0;  ///< The exchange's id.
     std::uint32_t length = 0;
-    std::uint64_t breaks = 0;                      ///< Bit n: a separator stood before byte n (never bit 0 or bit `length`).
+    std::uint64_t breaks = 0;  ///< Bit n: a separator stood before byte n (never bit 0 or bit `length`).
     std::array<std::uint64_t, kMaxLength / 8> words{};  ///< The bytes, the first in the lowest bits.
 
     /// Same scope and bytes; breaks do not count.
@@ -60,7 +60,8 @@ struct Spellings {
 inline std::uint64_t SpellingKey::hash() const noexcept {
     // Multiply and fold with the odd constant of splitmix64; one round for each eight bytes.
     constexpr std::uint64_t kMultiplier = 0xbf58476d1ce4e5b9ULL;
-    std::uint64_t mixed = static_cast<std::uint64_t>(static_cast<std::uint32_t>(scope)) * 0x9e3779b97f4a7c15ULL + length;
+    std::uint64_t mixed =
+        static_cast<std::uint64_t>(static_cast<std::uint32_t>(scope)) * 0x9e3779b97f4a7c15ULL + length;
     for (std::size_t i = 0; i * 8 < length; ++i) {
         mixed = (mixed ^ words[i]) * kMultiplier;
         mixed ^= mixed >> 32;

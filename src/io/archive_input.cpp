@@ -61,8 +61,8 @@ class ArchiveInput final : public Input {
     bool empty_;
 };
 
-/// From the beginning of the file. Of the two readers of .zip the seeking one: the other accepts a file without its directory,
-/// that is, one that was cut.
+/// From the beginning of the file. Of the two readers of .zip the seeking one: the other accepts a file without its
+/// directory, that is, one that was cut.
 ArchiveHandle open_zip_reader(const OpenFile& file) {
     ArchiveHandle handle = new_archive();
     archive_read_support_format_zip_seekable(handle.get());

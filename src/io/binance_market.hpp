@@ -18,7 +18,8 @@ namespace marketdb::io {
                                                       std::string_view file_name, const ParserOptions& options);
 
 /// Market and symbol of the file. `layout` may be any of Binance's.
-/// Errors: invalid_argument  the market or symbol stays open, or path and columns contradict each other; asks for --exchange, --symbol.
+/// Errors: invalid_argument  the market or symbol stays open, or path and columns contradict each other; asks for
+///                           --exchange, --symbol.
 [[nodiscard]] FixedInstrument binance_instrument(const Layout& layout, const std::filesystem::path& path,
                                                  std::string_view inner_name, const ParserOptions& options);
 

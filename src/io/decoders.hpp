@@ -43,8 +43,8 @@ class OpenFile {
     std::uint64_t offset_ = 0;
 };
 
-/// One or more gzip members. Their checksums and lengths are verified; zeros after the last one are padding, anything else is
-/// an error.
+/// One or more gzip members. Their checksums and lengths are verified; zeros after the last one are padding, anything
+/// else is an error.
 [[nodiscard]] std::unique_ptr<Input> open_gzip(OpenFile file, std::string inner_name);
 
 /// .xz and .zst.

@@ -17,8 +17,8 @@ namespace {
 constexpr std::size_t kChunk = 256 * 1024;
 constexpr int kGzipWindow = 15 + 16;  // zlib.h, inflateInit2: the largest window, gzip only.
 
-/// zlib itself and not libarchive: libarchive 3.6 skips a member's checksum and length, and with two bytes changed in the
-/// middle of a file it returned other text of another length without an error.
+/// zlib itself and not libarchive: libarchive 3.6 skips a member's checksum and length, and with two bytes changed in
+/// the middle of a file it returned other text of another length without an error.
 class GzipInput final : public Input {
  public:
     GzipInput(OpenFile file, std::string inner_name)

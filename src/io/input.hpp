@@ -14,7 +14,8 @@ class Input {
  public:
     virtual ~Input() = default;
     /// Fills the buffer; 0 at the end.
-    /// Errors: invalid_argument  truncated or damaged compression, a .zip with several files; unavailable  cannot be read.
+    /// Errors: invalid_argument  truncated or damaged compression, a .zip with several files; unavailable  cannot be
+    ///                           read.
     virtual std::size_t read(std::span<char> buffer) = 0;
     [[nodiscard]] virtual const std::filesystem::path& path() const noexcept = 0;
     /// The name of the entry inside a .zip, else the file's name without the compression's ending.

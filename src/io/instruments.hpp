@@ -19,7 +19,8 @@ class InstrumentTable {
 
     /// The index for these texts; `make()` gives the Instrument of texts that are new.
     ///
-    /// Errors: invalid_argument  `make` failed, kMaxInstruments is passed, or the same exchange_symbol comes under two descriptions.
+    /// Errors: invalid_argument  `make` failed, kMaxInstruments is passed, or the same exchange_symbol comes under two
+    ///                           descriptions.
     template <class Make>
     [[nodiscard]] std::int32_t find_or_add(std::string_view exchange, std::string_view symbol, Make&& make) {
         if (last_ >= 0 && exchange == last_exchange_ && symbol == last_symbol_) return last_;

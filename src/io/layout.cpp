@@ -70,7 +70,8 @@ constexpr std::array<ColumnSpec, 7> kBookColumns{{{"update_id"},
                                                   {"event_time"}}};
 constexpr std::array<ColumnSpec, 3> kFundingColumns{{{"calc_time"}, {"funding_interval_hours"}, {"last_funding_rate"}}};
 
-// `age_seconds` is what `latest` adds; it is passed over. What a person who writes such a file by hand can do without is optional.
+// `age_seconds` is what `latest` adds; it is passed over. What a person who writes such a file by hand can do without
+// is optional.
 constexpr std::array<ColumnSpec, 11> kOwnQuotes{{{"exchange"},
                                                  {"symbol", kOptional},
                                                  {"exchange_symbol", kOptional},
@@ -212,18 +213,6 @@ constexpr Layout kOwnTrades{"marketdb trades", Vendor::marketdb, Dataset::trades
 constexpr Layout kOwnFundingRates{"marketdb funding-rates", Vendor::marketdb, Dataset::funding_rates, kOwnFunding};
 constexpr Layout kOwnBalances{"marketdb balances", Vendor::marketdb, Dataset::balances, kOwnBalanceColumns};
 }  // namespace layouts
-
-std::span<const Layout* const> all_layouts() noexcept { return kLayouts; }
-
-const Layout& own_layout(Dataset dataset) noexcept {
-    switch (dataset) {
-        case Dataset::book_tickers: return layouts::kOwnBookTickers;
-        case Dataset::trades: return layouts::kOwnTrades;
-        case Dataset::funding_rates: return layouts::kOwnFundingRates;
-        case Dataset::balances: break;
-    }
-    return layouts::kOwnBalances;
-}
 
 std::string layouts_read() {
     std::vector<std::string_view> names;

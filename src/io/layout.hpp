@@ -37,15 +37,11 @@ extern const Layout kBinanceSpotTrades, kBinanceSpotAggTrades, kBinanceUmTrades,
 extern const Layout kOwnBookTickers, kOwnTrades, kOwnFundingRates, kOwnBalances;
 }  // namespace layouts
 
-/// All of them, also those that are only known to be refused.
-[[nodiscard]] std::span<const Layout* const> all_layouts() noexcept;
-
-[[nodiscard]] const Layout& own_layout(Dataset dataset) noexcept;
-
 /// What is read, for messages.
 [[nodiscard]] std::string layouts_read();
 
-/// The layout whose columns a header's resemble most; null if none does by half. Restricted to a vendor and a dataset if given.
+/// The layout whose columns a header's resemble most; null if none does by half. Restricted to a vendor and a dataset
+/// if given.
 [[nodiscard]] const Layout* most_similar(std::span<const std::string_view> header, std::optional<Vendor> vendor,
                                          std::optional<Dataset> dataset);
 

@@ -33,18 +33,23 @@ struct FlatObjectHandler {
     std::string text;
     std::vector<Member> members;
     bool inside = false;
+    bool in_key = false;
     std::string_view problem;
 
     void clear() {
         text.clear();
         members.clear();
-        inside = false;
+        inside = in_key = false;
         problem = {};
     }
     bool refuse(std::string_view reason, ErrorCode& error) {
         problem = reason;
         error = boost::json::error::not_object;
         return false;
+    }
+    void begin_key() {
+        if (!in_key) members.push_back({text.size(), 0, 0, Cell::Type::absent});
+        in_key = true;
     }
     bool append(std::string_view part) {
         text += part;
@@ -67,14 +72,15 @@ struct FlatObjectHandler {
     bool on_object_end(std::size_t, ErrorCode&) { return true; }
     bool on_array_begin(ErrorCode& error) { return refuse(inside ? "it holds an array" : "it is an array", error); }
     bool on_array_end(std::size_t, ErrorCode&) { return true; }
-    bool on_key_part(std::string_view part, std::size_t size, ErrorCode&) {
-        if (size == part.size()) members.push_back({text.size(), 0, 0, Cell::Type::absent});
+    bool on_key_part(std::string_view part, std::size_t, ErrorCode&) {
+        begin_key();
         return append(part);
     }
-    bool on_key(std::string_view part, std::size_t size, ErrorCode&) {
-        if (size == part.size()) members.push_back({text.size(), 0, 0, Cell::Type::absent});
+    bool on_key(std::string_view part, std::size_t, ErrorCode&) {
+        begin_key();
         text += part;
         members.back().key_end = text.size();
+        in_key = false;
         return true;
     }
     bool on_string_part(std::string_view part, std::size_t, ErrorCode&) { return append(part); }

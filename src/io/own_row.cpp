@@ -19,7 +19,8 @@ bool is_two_digits(std::string_view text, std::size_t at) noexcept {
 
 int two_digits(std::string_view text, std::size_t at) noexcept { return (text[at] - '0') * 10 + (text[at + 1] - '0'); }
 
-/// The form that export writes, `2024-08-08T23:54:14.087891Z`; anything else is left to parse_timestamp, at twenty times the cost.
+/// The form that export writes, `2024-08-08T23:54:14.087891Z`; anything else is left to parse_timestamp, at twenty
+/// times the cost.
 std::optional<Timestamp> exported_time(std::string_view text) noexcept {
     if (text.size() != 27 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
         text[16] != ':' || text[19] != '.' || text[26] != 'Z') {

@@ -22,7 +22,8 @@ namespace marketdb::io {
 struct Instrument {
     std::string exchange;  ///< `BINANCE_SPOT`.
     Symbol symbol;         ///< exchange_symbol, and what the file or its name tells (contract_type, unit, base, quote
-                           ///< where split); ids are 0. Of balances: symbol_base holds the asset.
+                           ///< where split, else both empty); ids are 0. Of balances: symbol_base holds the asset.
+                           ///< May be of refused rows only.
 };
 
 /// Rows of one kind. `symbol_id` (balances: `exchange_id`) holds the index into `FileParser::instruments()`.
@@ -71,8 +72,8 @@ class FileParser {
 };
 
 /// Opens a parser on an input.
-/// Errors: invalid_argument  unknown or unsupported layout (names it and what is accepted), a missing column, a market that
-///                           stays open (asks for --exchange, --symbol, --layout, --base, --quote).
+/// Errors: invalid_argument  unknown or unsupported layout (names it and what is accepted), a missing column, a market
+///                           that stays open (asks for --exchange, --symbol, --layout).
 [[nodiscard]] std::unique_ptr<FileParser> open_parser(std::unique_ptr<Input> input, const ParserOptions& options);
 
 }  // namespace marketdb::io

@@ -11,6 +11,8 @@
 namespace marketdb::io {
 namespace {
 
+constexpr std::size_t kBufferSize = 2 * RecordReader::kMaxLine;
+
 /// Whether a quoted field is open after `text`, given whether one was before it.
 bool open_quote_after(std::string_view text, bool open) noexcept {
     bool at_field_start = !open;
@@ -38,7 +40,8 @@ std::string_view without_carriage_return(std::string_view line) noexcept {
 
 }  // namespace
 
-RecordReader::RecordReader(std::unique_ptr<Input> input) : input_(std::move(input)), buffer_(2 * kMaxLine) {}
+RecordReader::RecordReader(std::unique_ptr<Input> input)
+    : input_(std::move(input)), buffer_(std::make_unique_for_overwrite<char[]>(kBufferSize)) {}
 
 bool RecordReader::next(std::string_view& record) {
     if (std::exchange(again_, false)) {
@@ -62,7 +65,7 @@ std::string RecordReader::place() const { return fmt::format("{}:{}", input_->pa
 bool RecordReader::next_line(std::string_view& line) {
     std::size_t searched = 0;
     while (true) {
-        const char* const from = buffer_.data() + begin_;
+        const char* const from = buffer_.get() + begin_;
         const auto* const newline =
             static_cast<const char*>(std::memchr(from + searched, '\n', end_ - begin_ - searched));
         if (newline != nullptr) {
@@ -81,7 +84,7 @@ bool RecordReader::next_line(std::string_view& line) {
 
 std::string_view RecordReader::take(std::size_t length) {
     refuse_long(length, lines_taken_ + 1);
-    const std::string_view line(buffer_.data() + begin_, length);
+    const std::string_view line(buffer_.get() + begin_, length);
     begin_ += length;
     ++lines_taken_;
     return line;
@@ -89,11 +92,11 @@ std::string_view RecordReader::take(std::size_t length) {
 
 bool RecordReader::refill() {
     if (ended_) return false;
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= std::exchange(begin_, 0);
     std::size_t count = 0;
     try {
-        count = input_->read(std::span(buffer_).subspan(end_));
+        count = input_->read(std::span(buffer_.get() + end_, kBufferSize - end_));
     } catch (const Error& error) {
         throw Error(error.code(), fmt::format("{}; whole lines before it: {}", error.what(), lines_taken_));
     }

@@ -5,14 +5,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "io/input.hpp"
 
 namespace marketdb::io {
 
-/// Lines out of an input, without copying them. LF or CRLF; a byte order mark at the beginning and empty lines are passed over; the
-/// last line needs no newline. With quoting, newlines inside a quoted field (RFC 4180) belong to the record.
+/// Lines out of an input, without copying them. LF or CRLF; a byte order mark at the beginning and empty lines are
+/// passed over; the last line needs no newline. With quoting, newlines inside a quoted field (RFC 4180) belong to the
+/// record.
 ///
 /// Memory: two times kMaxLine, however long the lines are.
 class RecordReader {
@@ -45,8 +45,8 @@ class RecordReader {
     void refuse_long(std::size_t length, std::int64_t line) const;
 
     std::unique_ptr<Input> input_;
-    std::vector<char> buffer_;
-    std::size_t begin_ = 0;  ///< Of what is not given out yet, in buffer_.
+    std::unique_ptr<char[]> buffer_;  ///< 2 * kMaxLine bytes.
+    std::size_t begin_ = 0;           ///< Of what is not given out yet, in buffer_.
     std::size_t end_ = 0;
     bool ended_ = false;
     bool quotes_ = false;

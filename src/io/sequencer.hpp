@@ -13,8 +13,9 @@ namespace marketdb::io {
 /// Numbers the rows of a file that has no numbers of its own: `storage::arrival_sequence`, with n counted among rows of
 /// equal instrument, timestamp and received_at in file order.
 ///
-/// Memory: all keys up to kMaxKeys; then, of each instrument, those of an earlier received_at than its latest are forgotten. Vendors order
-/// files by it, and a row that comes before what was forgotten is refused, because its n is not known any more.
+/// Memory: all keys up to kMaxKeys; then, of each instrument, those of an earlier received_at than its latest are
+/// forgotten. Vendors order files by it, and a row that comes before what was forgotten is refused, because its n is
+/// not known any more.
 class Sequencer {
  public:
     static constexpr std::size_t kMaxKeys = 262'144;

@@ -75,10 +75,10 @@ constexpr VenueRule kUnknownVenue{{}, QuantityUnit::unknown, QuantityUnit::unkno
 // Assets that spot pairs are quoted in where nothing separates them from the base.
 constexpr std::array kSpotQuotes{
     "USDT"sv, "USDC"sv, "FDUSD"sv, "BUSD"sv, "TUSD"sv, "USDP"sv, "USDE"sv, "USDD"sv, "USD1"sv, "RLUSD"sv, "DAI"sv,
-    "USDS"sv, "EURI"sv, "AEUR"sv,  "USD"sv,  "EUR"sv,  "GBP"sv,  "JPY"sv,  "TRY"sv,  "BRL"sv,  "AUD"sv,   "RUB"sv,
-    "UAH"sv,  "NGN"sv,  "ZAR"sv,   "PLN"sv,  "RON"sv,  "ARS"sv,  "MXN"sv,  "COP"sv,  "CZK"sv,  "KRW"sv,   "INR"sv,
-    "CHF"sv,  "CAD"sv,  "IDR"sv,   "IDRT"sv, "BIDR"sv, "BVND"sv, "BKRW"sv, "BRZ"sv,  "VAI"sv,  "PAX"sv,   "UST"sv,
-    "BTC"sv,  "XBT"sv,  "ETH"sv,   "BNB"sv,  "XRP"sv,  "TRX"sv,  "DOGE"sv, "SOL"sv,  "DOT"sv,  "MNT"sv,   "HT"sv};
+    "USDS"sv, "EURI"sv, "USD"sv,   "EUR"sv,  "GBP"sv,  "JPY"sv,  "TRY"sv,  "BRL"sv,  "AUD"sv,  "RUB"sv,   "UAH"sv,
+    "NGN"sv,  "ZAR"sv,  "PLN"sv,   "RON"sv,  "ARS"sv,  "MXN"sv,  "COP"sv,  "CZK"sv,  "KRW"sv,  "INR"sv,   "CHF"sv,
+    "CAD"sv,  "IDR"sv,  "IDRT"sv,  "BIDR"sv, "BVND"sv, "BKRW"sv, "BRZ"sv,  "VAI"sv,  "PAX"sv,  "UST"sv,   "BTC"sv,
+    "XBT"sv,  "ETH"sv,  "BNB"sv,   "XRP"sv,  "TRX"sv,  "DOGE"sv, "SOL"sv,  "DOT"sv,  "MNT"sv,  "HT"sv};
 // Nothing else: DOTUSD is DOT/USD there, and not DO/TUSD.
 constexpr std::array kFuturesQuotes{"USDT"sv, "USDC"sv, "USDE"sv, "USD"sv, "EUR"sv, "BTC"sv, "ETH"sv};
 constexpr std::array kBinanceFuturesQuotes{"USDT"sv, "USDC"sv, "BUSD"sv, "FDUSD"sv, "USD1"sv, "BTC"sv};
@@ -174,17 +174,26 @@ std::optional<Pair> split_at_separator(std::string_view text) {
     return Pair{core::to_upper(text.substr(0, mark)), core::to_upper(text.substr(mark + 1))};
 }
 
+/// Quotes of other exchanges that would cut a base here: USDTUSD, BTCXUSD on Bybit. Better none is found than a wrong
+/// one.
+bool is_quote_of(std::string_view exchange, std::string_view quote) noexcept {
+    if (quote == "TUSD") return exchange != "BYBIT_SPOT" && exchange != "BITFINEX_SPOT";
+    return quote != "USD" || exchange != "BYBIT_SPOT";
+}
+
 std::optional<Pair> split_before_quote(std::string_view exchange, std::string_view text) {
     const std::string upper = core::to_upper(text);
     std::string_view longest;
     for (const std::string_view quote : quotes_of(exchange)) {
-        if (quote.size() > longest.size() && upper.size() > quote.size() && upper.ends_with(quote)) longest = quote;
+        if (quote.size() <= longest.size() || !is_quote_of(exchange, quote)) continue;
+        if (upper.size() > quote.size() && upper.ends_with(quote)) longest = quote;
     }
     if (longest.empty()) return std::nullopt;
     return Pair{upper.substr(0, upper.size() - longest.size()), std::string(longest)};
 }
 
-/// `BTCUSDH24`: a month code of CME's kind. Its day of expiry is not in the name, and taken for a perpetual it would be wrong.
+/// `BTCUSDH24`: a month code of CME's kind. Its day of expiry is not in the name, and taken for a perpetual it would be
+/// wrong.
 bool has_month_code(std::string_view text) noexcept {
     if (text.size() < 6 || !all_digits(text.substr(text.size() - 2))) return false;
     const std::string_view before = text.substr(0, text.size() - 3);
@@ -203,11 +212,13 @@ std::optional<Pair> split(std::string_view exchange, std::string_view text) {
     throw Error(ErrorCode::invalid_argument, fmt::format("column symbol: `{}` {}", core::printable(spelling), reason));
 }
 
-Pair pair_of(std::string_view exchange, std::string_view spelling, const Contract& contract, const KnownPair& known) {
+/// Both empty if the spelling does not tell one that is not given.
+Pair pair_of(std::string_view exchange, const Contract& contract, const KnownPair& known) {
     Pair pair{core::to_upper(known.base), core::to_upper(known.quote)};
     if (!pair.base.empty() && !pair.quote.empty()) return pair;
+    if (is_futures(exchange) && has_month_code(contract.pair)) return {};
     auto told = split(exchange, contract.pair);
-    if (!told) refuse(spelling, "does not tell its base and quote; give --base and --quote");
+    if (!told) return {};
     if (pair.base.empty()) pair.base = std::move(told->base);
     if (pair.quote.empty()) pair.quote = std::move(told->quote);
     return pair;
@@ -269,20 +280,26 @@ std::optional<PairText> parse_pair_text(std::string_view text) {
 
 Symbol describe_symbol(std::string_view exchange, std::string_view spelling, const KnownPair& known) {
     const Contract contract = take_apart(exchange, spelling);
-    if (is_futures(exchange) && !is_present(known.expires_at) && has_month_code(contract.pair)) {
+    const Pair pair = pair_of(exchange, contract, known);
+    const bool is_complete = !pair.base.empty();
+    if (is_complete && is_futures(exchange) && !is_present(known.expires_at) && has_month_code(contract.pair)) {
         refuse(spelling, "has a month code, which is not read: the day of expiry is not in it");
     }
-    const Pair pair = pair_of(exchange, spelling, contract, known);
     Symbol symbol;
     symbol.exchange_symbol = spelling;
     symbol.symbol_base = pair.base;
     symbol.symbol_quote = pair.quote;
     symbol.expires_at = is_present(contract.expires_at) ? contract.expires_at : known.expires_at;
     describe_contract(exchange, contract, symbol);
-    if (const auto problem = storage::prepare_row(storage::table_of<Symbol>(), reinterpret_cast<std::byte*>(&symbol))) {
+
+    // With any pair the rest of the symbol can be checked before its own is known.
+    Symbol checked = symbol;
+    if (!is_complete) checked.symbol_base = checked.symbol_quote = "?";
+    if (const auto problem =
+            storage::prepare_row(storage::table_of<Symbol>(), reinterpret_cast<std::byte*>(&checked))) {
         refuse(spelling, fmt::format("cannot be a symbol: {} {}", problem->column, problem->reason));
     }
-    return symbol;
+    return is_complete ? checked : symbol;
 }
 
 }  // namespace marketdb::io

@@ -36,10 +36,12 @@ struct KnownPair {
     Timestamp expires_at = kNoTime;
 };
 
-/// A symbol as its spelling on this exchange describes it: base and quote (split at `-`, `_` or `/`, else before the longest
-/// known quote), contract_type, quantity_unit, settle_asset, expires_at. Ids are 0.
+/// A symbol as its spelling on this exchange describes it: base and quote (split at `-`, `_` or `/`, else before the
+/// longest known quote; both empty if neither works, as for `1000BONKPERP`), contract_type, quantity_unit,
+/// settle_asset, expires_at. Ids are 0.
 ///
-/// Errors: invalid_argument  `column symbol: ...`: empty, too long, not UTF-8; or no pair can be told (asks for --base and --quote).
+/// Errors: invalid_argument  `column symbol: ...`: empty, too long, not UTF-8; a month code (`BTCUSDH24`) of a symbol
+///                           that is new, for all that the file says.
 [[nodiscard]] Symbol describe_symbol(std::string_view exchange, std::string_view spelling, const KnownPair& known);
 
 }  // namespace marketdb::io

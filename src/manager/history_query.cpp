@@ -77,7 +77,9 @@ boost::asio::awaitable<History<Row>> DatabaseManager::Impl::get_history(HistoryP
     HistoryStream stream = co_await open_history(std::move(plan), std::move(series), deadline);
     History<Row> history;
     VectorSink<Row> sink(history.rows);
-    const std::uint64_t wanted = limit > 0 ? limit + 1 : std::numeric_limits<std::uint64_t>::max();
+    // One more than asked tells whether the answer was cut.
+    constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+    const std::uint64_t wanted = limit > 0 && limit < kAll ? limit + 1 : kAll;
     co_await stream.read(*engine_, sink, wanted, deadline);
     if (limit > 0 && history.rows.size() > limit) {
         history.rows.resize(limit);

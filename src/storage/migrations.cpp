@@ -43,12 +43,14 @@ std::string create_series_sql(Dialect dialect) {
 std::string create_reference_version_sql(Dialect dialect) {
     const bool sqlite = dialect == Dialect::sqlite;
     return fmt::format(
-        "CREATE TABLE \"reference_version\" (\n  \"id\" {} PRIMARY KEY CHECK (\"id\" = 1),\n  \"version\" {} NOT NULL\n){}",
+        "CREATE TABLE \"reference_version\" (\n  \"id\" {} PRIMARY KEY CHECK (\"id\" = 1),\n  \"version\" {} NOT "
+        "NULL\n){}",
         sqlite ? "INTEGER" : "integer", sqlite ? "INTEGER" : "bigint", sqlite ? " STRICT" : "");
 }
 
 /// A step that makes some tables; undone by dropping them in the other direction.
-Migration tables_step(std::uint32_t version, std::string_view name, std::span<const Table* const> tables, Dialect dialect) {
+Migration tables_step(std::uint32_t version, std::string_view name, std::span<const Table* const> tables,
+                      Dialect dialect) {
     Migration step;
     step.version = version;
     step.name = name;
@@ -71,7 +73,8 @@ void seal(Migration& step) {
 
 std::vector<Migration> make_migrations(Dialect dialect) {
     const std::array reference{&table_of<Exchange>(), &table_of<Symbol>(), &table_of<Source>()};
-    const std::array datasets{&table_of<BookTicker>(), &table_of<Trade>(), &table_of<FundingRate>(), &table_of<Balance>()};
+    const std::array datasets{&table_of<BookTicker>(), &table_of<Trade>(), &table_of<FundingRate>(),
+                              &table_of<Balance>()};
     const std::array quarantine{&table_of<QuarantinedRow>()};
 
     std::vector<Migration> steps;
@@ -115,10 +118,11 @@ void require_same_history(std::span<const Migration> known, std::span<const Appl
                                     applied[i].version, i + 1));
         }
         if (i < known.size() && applied[i].checksum != known[i].checksum) {
-            throw Error(ErrorCode::schema_mismatch,
-                        fmt::format("{}: schema version {} ('{}') was made by other statements than this program's "
-                                    "(checksum {:.12}, expected {:.12})",
-                                    where, applied[i].version, applied[i].name, applied[i].checksum, known[i].checksum));
+            throw Error(
+                ErrorCode::schema_mismatch,
+                fmt::format("{}: schema version {} ('{}') was made by other statements than this program's "
+                            "(checksum {:.12}, expected {:.12})",
+                            where, applied[i].version, applied[i].name, applied[i].checksum, known[i].checksum));
         }
     }
 }
@@ -127,9 +131,10 @@ void require_usable(std::span<const Migration> known, std::span<const AppliedMig
                     std::string_view where) {
     require_same_history(known, applied, where);
     if (applied.size() < known.size()) {
-        throw Error(ErrorCode::schema_mismatch,
-                    fmt::format("{}: its schema has version {}, this program needs version {}; run `marketdb migrate up`",
-                                where, applied.size(), known.size()));
+        throw Error(
+            ErrorCode::schema_mismatch,
+            fmt::format("{}: its schema has version {}, this program needs version {}; run `marketdb migrate up`",
+                        where, applied.size(), known.size()));
     }
     std::uint32_t min_reader = 0;
     std::uint32_t min_writer = 0;
@@ -140,9 +145,10 @@ void require_usable(std::span<const Migration> known, std::span<const AppliedMig
     const auto newest = static_cast<std::uint32_t>(known.size());
     const bool may_read = newest >= min_reader;
     if (may_read && (use == SchemaUse::read || newest >= min_writer)) return;
-    throw Error(ErrorCode::schema_mismatch,
-                fmt::format("{}: its schema has version {}, this program knows versions up to {}{}", where, applied.size(),
-                            newest, may_read ? " and may only read it (open it with ?mode=ro)" : "; use a newer program"));
+    throw Error(
+        ErrorCode::schema_mismatch,
+        fmt::format("{}: its schema has version {}, this program knows versions up to {}{}", where, applied.size(),
+                    newest, may_read ? " and may only read it (open it with ?mode=ro)" : "; use a newer program"));
 }
 
 MigrationStatus migration_status(std::span<const Migration> known, std::span<const AppliedMigration> applied) {

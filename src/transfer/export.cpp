@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <marketdb/error.hpp>
 #include <marketdb/format.hpp>
@@ -69,6 +70,17 @@ class Exporter {
           worker_(executor) {}
 
     boost::asio::awaitable<ExportReport> run() {
+        try {
+            co_await export_all();
+        } catch (const boost::system::system_error&) {
+            throw Error(ErrorCode::cancelled, "the export was cancelled");  // Asio's word for a coroutine that was cancelled while it waited
+        }
+        report_.without_received_at = reader_.without_received_at();
+        co_return report_;
+    }
+
+ private:
+    boost::asio::awaitable<void> export_all() {
         if (plan_.format == ExportFormat::csv) text_ = header();
         bool is_last = false;
         do {
@@ -87,11 +99,8 @@ class Exporter {
         });
         co_await worker_.finished();
         deliver();
-        report_.without_received_at = reader_.without_received_at();
-        co_return report_;
     }
 
- private:
     /// Whether the series of one row is named before the other's.
     struct Before {
         const Exporter* self;

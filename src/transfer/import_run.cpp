@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <boost/system/system_error.hpp>
+
 #include "io/input.hpp"
 #include "transfer/file_error.hpp"
 #include "transfer/source_record.hpp"
@@ -82,13 +84,15 @@ boost::asio::awaitable<ImportReport> ImportRun::run() {
     } catch (const FileError& error) {
         report_.error = error.what();
         report_.error_code = error.code();
+    } catch (const boost::system::system_error&) {
+        throw interrupted("cancelled");  // Asio's word for a coroutine that was cancelled while it waited
     }
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     co_return std::move(report_);
 }
 
 boost::asio::awaitable<void> ImportRun::import() {
-    stop_if_asked(0);
+    stop_if_asked();
     co_await spool_if_needed();
     co_await identify();
     co_await find_finished_source();
@@ -117,7 +121,7 @@ boost::asio::awaitable<void> ImportRun::spool_if_needed() {
     while (more) {
         worker_.start(of_the_file([&] { more = spool_->copy_some(options_.stop); }));
         co_await worker_.finished();
-        stop_if_asked(0);
+        stop_if_asked();
         tell_progress(/*validating=*/true, 0, spool_->bytes(), 0);
     }
     readable_ = spool_->path();
@@ -208,7 +212,7 @@ boost::asio::awaitable<void> ImportRun::validate() {
         total_rows_ += chunk.batch.read;
         note_rows(chunk.batch.rows);
         tell_progress(/*validating=*/true, total_rows_, chunk.bytes, chunk.total_bytes);
-        stop_if_asked(0);
+        stop_if_asked();
     }
     report_.read = total_rows_;
     add_warnings(*reader);
@@ -226,7 +230,7 @@ boost::asio::awaitable<void> ImportRun::store() {
         Chunk chunk = co_await reader->finish();
         if (!is_validated_) take_over(*reader, chunk);
         if (chunk.at_end) break;
-        stop_if_asked(rows_seen_);
+        stop_if_asked();
         reader->start();  // the next part is parsed while this one is stored
         const std::uint64_t bytes = chunk.bytes;
         const std::uint64_t total_bytes = chunk.total_bytes;
@@ -250,9 +254,9 @@ boost::asio::awaitable<void> ImportRun::place(Chunk chunk) {
     }
     co_await instruments_.create();
     if (source_ == SourceId{}) co_await begin_source();
-    rows_seen_ += chunk.batch.read;
     co_await quarantine(std::move(chunk.batch.errors));
     co_await insert_rows(std::move(chunk.batch.rows));
+    rows_seen_ += chunk.batch.read;
 }
 
 boost::asio::awaitable<void> ImportRun::begin_source() {
@@ -362,16 +366,19 @@ void ImportRun::tell_progress(bool validating, std::uint64_t rows, std::uint64_t
     options_.on_progress(progress);
 }
 
-void ImportRun::stop_if_asked(std::uint64_t rows_stored) const {
-    if (options_.stop == nullptr || !options_.stop->load()) return;
-    if (rows_stored == 0) {
-        throw Error(ErrorCode::cancelled, fmt::format("{}: interrupted; nothing of it was stored", report_.file));
+void ImportRun::stop_if_asked() const {
+    if (options_.stop != nullptr && options_.stop->load()) throw interrupted("interrupted");
+}
+
+Error ImportRun::interrupted(std::string_view how) const {
+    if (source_ == SourceId{}) {
+        return Error(ErrorCode::cancelled, fmt::format("{}: {}; nothing of it was stored", report_.file, how));
     }
-    throw Error(
+    return Error(
         ErrorCode::cancelled,
-        fmt::format("{}: interrupted; its first {} rows are stored (inserted {}, updated {}, unchanged {}, rejected "
-                    "{}); import it again to complete it",
-                    report_.file, rows_stored, report_.written.inserted, report_.written.updated,
+        fmt::format("{}: {}; its first {} rows are stored (inserted {}, updated {}, unchanged {}, rejected {}); "
+                    "import it again to complete it",
+                    report_.file, how, rows_seen_, report_.written.inserted, report_.written.updated,
                     report_.written.unchanged, report_.rejected));
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -62,7 +63,8 @@ class ImportRun {
     void refuse_changed_file() const;
     [[nodiscard]] bool is_same_file() const;
     void tell_progress(bool validating, std::uint64_t rows, std::uint64_t bytes, std::uint64_t total_bytes) const;
-    void stop_if_asked(std::uint64_t rows_stored) const;
+    void stop_if_asked() const;
+    [[nodiscard]] Error interrupted(std::string_view how) const;
     [[nodiscard]] bool are_balances() const { return dataset_ == Dataset::balances; }
 
     DatabaseManager& db_;

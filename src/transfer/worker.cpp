@@ -4,9 +4,6 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
-
-#include <marketdb/error.hpp>
 
 namespace marketdb::transfer {
 
@@ -29,12 +26,7 @@ void Worker::start(std::function<void()> job) {
 }
 
 boost::asio::awaitable<void> Worker::finished() {
-    std::exception_ptr failure;
-    try {
-        failure = co_await done_.async_receive(boost::asio::use_awaitable);
-    } catch (const boost::system::system_error&) {
-        throw Error(ErrorCode::cancelled, "cancelled while a file was read or written");
-    }
+    const std::exception_ptr failure = co_await done_.async_receive(boost::asio::use_awaitable);
     if (failure != nullptr) std::rethrow_exception(failure);
 }
 

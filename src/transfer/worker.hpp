@@ -27,7 +27,7 @@ class Worker {
     void start(std::function<void()> job);
 
     /// Waits for the job; what it threw is thrown here.
-    /// Errors: cancelled  the waiting coroutine was cancelled; the job goes on.
+    /// Errors: boost::system::system_error  the waiting coroutine was cancelled; the job goes on.
     boost::asio::awaitable<void> finished();
 
  private:

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <clocale>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -52,9 +52,10 @@ std::vector<BookTicker> batch_of(SymbolId symbol, int writer, int batch) {
 /// Batches of the writer that are stored whole, with a failure if one is stored in part.
 std::vector<long long> whole_batches(SqliteFile& file, int writer) {
     std::vector<long long> batches;
-    const std::string sql = "SELECT (timestamp - " + std::to_string(kNoon.time_since_epoch().count()) +
-                            ") / 1000000 AS batch, count(*) FROM book_ticker_snapshots WHERE sequence = " +
-                            std::to_string(writer) + " GROUP BY batch ORDER BY batch";
+    const std::string sql =
+        "SELECT (timestamp - " + std::to_string(kNoon.time_since_epoch().count()) +
+        ") / 1000000 AS batch, count(*) FROM book_ticker_snapshots WHERE sequence = " + std::to_string(writer) +
+        " GROUP BY batch ORDER BY batch";
     for (const std::string& line : file.rows(sql)) {
         EXPECT_EQ(line.substr(line.find('|') + 1), std::to_string(kRowsOfABatch)) << "batch " << line;
         batches.push_back(std::stoll(line));
@@ -211,7 +212,8 @@ void kill_writers(int cycles, unsigned seed) {
         ASSERT_EQ(writer.wait(), -SIGKILL);
 
         SqliteFile stored(file);
-        if (acknowledged < 0 && stored.number("SELECT count(*) FROM sqlite_master WHERE name = 'series'") == 0) continue;
+        if (acknowledged < 0 && stored.number("SELECT count(*) FROM sqlite_master WHERE name = 'series'") == 0)
+            continue;
         const std::vector<long long> batches =
             stored.number("SELECT count(*) FROM sqlite_master WHERE name = 'book_ticker_snapshots'") == 0
                 ? std::vector<long long>{}
@@ -260,7 +262,9 @@ void kill_initializers(int cycles, unsigned seed) {
 }
 
 TEST(KilledProcess, LeavesADatabaseThatTheNextOneFinishesMaking) { kill_initializers(25, 7); }
-TEST(KilledProcessLong, LeavesADatabaseThatTheNextOneFinishesMaking) { kill_initializers(1000, std::random_device{}()); }
+TEST(KilledProcessLong, LeavesADatabaseThatTheNextOneFinishesMaking) {
+    kill_initializers(1000, std::random_device{}());
+}
 
 TEST(KilledProcess, DoesNotStopAnotherWriter) {
     const TemporaryFolder folder;

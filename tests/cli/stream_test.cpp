@@ -187,6 +187,25 @@ TEST_F(Streams, CtrlCDuringAQueryEndsWithOneHundredThirty) {
     EXPECT_EQ(outcome.err, "");
 }
 
+TEST_F(Streams, CtrlCDuringACleanupSaysWhatIsGone) {
+    constexpr std::int64_t kRows = 300'000;
+    import_many(kRows);
+    Program cleanup(folder(), {"cleanup", "--older-than", "1d", "--yes"});
+    ASSERT_TRUE(cleanup.wait_for_error("removing old rows from sqlite:marketdb.db (default)"));
+    cleanup.send_signal(SIGINT);
+    const Outcome outcome = cleanup.wait();
+    const std::int64_t left = json::parse(answer({"stats", "--json"}))[0].at("rows");
+    EXPECT_EQ(lines(answer({"history", "quotes", "--ndjson"})), static_cast<std::size_t>(left));
+    if (outcome.code == 0) {  // It was quicker than the signal.
+        EXPECT_EQ(left, 0);
+        return;
+    }
+    EXPECT_EQ(outcome.code, 130) << outcome.err;
+    EXPECT_NE(outcome.err.find("interrupted: "), std::string::npos) << outcome.err;
+    answer({"cleanup", "--older-than", "1d", "--yes"});
+    EXPECT_EQ(json::parse(answer({"stats", "--json"}))[0].at("rows"), 0);
+}
+
 TEST_F(Streams, NamesFromFilesCannotDriveTheTerminal) {
     write_file("evil.jsonl",
                "{\"exchange\":\"OKX_SPOT\",\"symbol\":\"X/"

@@ -136,9 +136,7 @@ TEST_P(BadInput, TheRowThatIsNamedIsTheOneInTheCallersOrder) {
 
 TEST_P(BadInput, ABadRowThrowsAtTheCallBeforeItIsAwaited) {
     std::vector<BookTicker> rows{quote(make_symbol().id, kNoon, 100, 99)};
-    expect_error(ErrorCode::invalid_argument, [&] {
-        static_cast<void>(db().insert_book_ticker_snapshots(rows));
-    });
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(db().insert_book_ticker_snapshots(rows)); });
     std::vector<Balance> balances{balance(make_exchange().id, "", kNoon, 1)};
     expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(db().insert_balance_snapshots(balances)); });
     HistoryFilter backwards;
@@ -150,12 +148,20 @@ TEST_P(BadInput, ABadRowThrowsAtTheCallBeforeItIsAwaited) {
 TEST_P(BadInput, AnUnknownSymbolIsNamedAndNothingOfTheBatchIsStored) {
     const SymbolId symbol = make_symbol().id;
     const SymbolId nobody{987654};
-    expect_error(
-        ErrorCode::unknown_symbol,
-        [&] { store({quote(symbol, kNoon, 100, 101), quote(nobody, kNoon, 100, 101)}); }, {"987654"});
-    expect_error(ErrorCode::unknown_symbol, [&] { store({trade(symbol, kNoon, "1"), trade(nobody, kNoon, "1")}); },
+    expect_error(ErrorCode::unknown_symbol,
+                 [&] {
+                     store({quote(symbol, kNoon, 100, 101), quote(nobody, kNoon, 100, 101)});
+                 },
                  {"987654"});
-    expect_error(ErrorCode::unknown_symbol, [&] { store({funding(symbol, kNoon, 0), funding(nobody, kNoon, 0)}); },
+    expect_error(ErrorCode::unknown_symbol,
+                 [&] {
+                     store({trade(symbol, kNoon, "1"), trade(nobody, kNoon, "1")});
+                 },
+                 {"987654"});
+    expect_error(ErrorCode::unknown_symbol,
+                 [&] {
+                     store({funding(symbol, kNoon, 0), funding(nobody, kNoon, 0)});
+                 },
                  {"987654"});
     expect_error(ErrorCode::unknown_symbol, [&] { store(quote(SymbolId{0}, kNoon, 100, 101)); });
     EXPECT_EQ(stored_quotes(), Lines{});
@@ -165,9 +171,11 @@ TEST_P(BadInput, AnUnknownSymbolIsNamedAndNothingOfTheBatchIsStored) {
 
 TEST_P(BadInput, AnUnknownExchangeOfABalanceIsNamedAndNothingIsStored) {
     const ExchangeId exchange = make_exchange().id;
-    expect_error(ErrorCode::unknown_exchange, [&] {
-        store({balance(exchange, "USDT", kNoon, 1), balance(ExchangeId{4711}, "USDT", kNoon, 1)});
-    }, {"4711"});
+    expect_error(ErrorCode::unknown_exchange,
+                 [&] {
+                     store({balance(exchange, "USDT", kNoon, 1), balance(ExchangeId{4711}, "USDT", kNoon, 1)});
+                 },
+                 {"4711"});
     EXPECT_EQ(stored_balances(), Lines{});
 }
 
@@ -185,9 +193,8 @@ TEST_P(BadInput, AWrongFilterIsRefused) {
         change(filter);
         static_cast<void>(wait(db().get_book_ticker_history(filter)));
     };
-    expect_error(ErrorCode::invalid_argument, [&] {
-        history([](HistoryFilter& filter) { filter.start = kNoon, filter.end = kNoon - 1us; });
-    });
+    expect_error(ErrorCode::invalid_argument,
+                 [&] { history([](HistoryFilter& filter) { filter.start = kNoon, filter.end = kNoon - 1us; }); });
     expect_error(ErrorCode::invalid_argument, [&] { history([](HistoryFilter& filter) { filter.every = -1us; }); });
     expect_error(ErrorCode::invalid_argument, [&] { history([](HistoryFilter& filter) { filter.last = -1us; }); });
     expect_error(ErrorCode::invalid_argument,
@@ -195,12 +202,14 @@ TEST_P(BadInput, AWrongFilterIsRefused) {
     expect_error(ErrorCode::unknown_exchange,
                  [&] { history([](HistoryFilter& filter) { filter.series.exchange = "NOBODY_SPOT"; }); },
                  {"NOBODY_SPOT"});
-    expect_error(ErrorCode::unknown_symbol, [&] {
-        history([](HistoryFilter& filter) {
-            filter.series.exchange = "ALPHA_SPOT";
-            filter.series.symbol = "DOGE/USDT";
-        });
-    }, {"DOGE/USDT"});
+    expect_error(ErrorCode::unknown_symbol,
+                 [&] {
+                     history([](HistoryFilter& filter) {
+                         filter.series.exchange = "ALPHA_SPOT";
+                         filter.series.symbol = "DOGE/USDT";
+                     });
+                 },
+                 {"DOGE/USDT"});
     expect_error(ErrorCode::unknown_symbol,
                  [&] { history([](HistoryFilter& filter) { filter.series.base = "DOGE"; }); }, {"DOGE"});
     const std::vector<SymbolId> nobody{SymbolId{31337}};
@@ -238,8 +247,10 @@ TEST_P(BadInput, ABadSymbolIsRefusedAndNothingIsStored) {
         SCOPED_TRACE(std::string(column));
         Symbol symbol = good;
         spoil(symbol);
-        expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().insert_symbol(symbol))); }, {column});
-        expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().ensure_symbol(symbol))); }, {column});
+        expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().insert_symbol(symbol))); },
+                     {column});
+        expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().ensure_symbol(symbol))); },
+                     {column});
     };
     refused("symbol_base", [](Symbol& symbol) { symbol.symbol_base = ""; });
     refused("symbol_quote", [](Symbol& symbol) { symbol.symbol_quote = ""; });
@@ -262,8 +273,13 @@ TEST_P(BadInput, ASymbolOfAnUnknownExchangeIsRefused) {
 }
 
 TEST_P(BadInput, ASymbolIsDataWhateverItIsSpelled) {
-    const char* spellings[] = {"it's \"quoted\"; DROP TABLE symbols;--", "../../etc/passwd", "100%_\\", "\xe5\xb8\x81USDT",
-                               "NULL", "=1+1", "a b\tc"};
+    const char* spellings[] = {"it's \"quoted\"; DROP TABLE symbols;--",
+                               "../../etc/passwd",
+                               "100%_\\",
+                               "\xe5\xb8\x81USDT",
+                               "NULL",
+                               "=1+1",
+                               "a b\tc"};
     for (const char* spelling : spellings) {
         SCOPED_TRACE(spelling);
         const Symbol symbol = make_symbol("BTC", "USDT", "ALPHA_SPOT", spelling);
@@ -283,8 +299,10 @@ TEST_P(BadInput, TextThatNamesNothingIsAnErrorAndHarmless) {
     for (const std::string& text : {std::string(), std::string("'; DROP TABLE symbols;--"), with_zero,
                                     std::string("../BTCUSDT"), std::string("\xff\xfe"), std::string(10'000, 'B')}) {
         EXPECT_EQ(db().find_symbol(exchange, text), nullptr);
-        expect_error(ErrorCode::unknown_symbol, [&] { static_cast<void>(wait(db().resolve_symbol("ALPHA_SPOT", text))); });
-        expect_error(ErrorCode::unknown_exchange, [&] { static_cast<void>(wait(db().resolve_symbol(text, "BTCUSDT"))); });
+        expect_error(ErrorCode::unknown_symbol,
+                     [&] { static_cast<void>(wait(db().resolve_symbol("ALPHA_SPOT", text))); });
+        expect_error(ErrorCode::unknown_exchange,
+                     [&] { static_cast<void>(wait(db().resolve_symbol(text, "BTCUSDT"))); });
     }
     EXPECT_EQ(wait(db().get_database_stats()).symbols, 1U);
 }

@@ -29,15 +29,16 @@ namespace marketdb::testing {
 
 /// Something that the contract suite runs against. What a target cannot do is asked here, never by its name.
 struct EngineTarget {
-    std::string name;                              ///< As in the names of tests: `SqliteFile`.
-    std::function<Config(const std::filesystem::path& folder)> config;  ///< Settings for an empty database in the folder.
+    std::string name;  ///< As in the names of tests: `SqliteFile`.
+    std::function<Config(const std::filesystem::path& folder)>
+        config;  ///< Settings for an empty database in the folder.
     /// Runs statements as another program would; null where no other program can reach the data.
     std::function<void(const std::filesystem::path& folder, const std::string& sql)> run_sql;
-    bool is_shared = true;                         ///< A second manager, in this process or another, can open the same data.
-    bool is_file = true;                           ///< The data is a file in the folder that a test may damage.
-    bool keeps_sequence = true;                    ///< Else rows of one timestamp fold.
+    bool is_shared = true;       ///< A second manager, in this process or another, can open the same data.
+    bool is_file = true;         ///< The data is a file in the folder that a test may damage.
+    bool keeps_sequence = true;  ///< Else rows of one timestamp fold.
     bool keeps_received_at = true;
-    bool exact_doubles = true;                     ///< Else values may be rounded, and are counted.
+    bool exact_doubles = true;  ///< Else values may be rounded, and are counted.
     bool unknown_side = true;
 };
 
@@ -137,7 +138,9 @@ class EngineFixture {
         return result.get();
     }
 
-    Exchange make_exchange(std::string_view enum_value = "ALPHA_SPOT") { return wait(db().ensure_exchange(enum_value)); }
+    Exchange make_exchange(std::string_view enum_value = "ALPHA_SPOT") {
+        return wait(db().ensure_exchange(enum_value));
+    }
 
     /// Spelling: base and quote joined, if empty.
     Symbol make_symbol(std::string_view base = "BTC", std::string_view quote = "USDT",
@@ -165,7 +168,9 @@ class EngineFixture {
     /// What is stored, as text and in order.
     Lines stored_quotes(HistoryFilter filter = {}) { return lines_of(wait(db().get_book_ticker_history(filter)).rows); }
     Lines stored_trades(HistoryFilter filter = {}) { return lines_of(wait(db().get_trade_history(filter)).rows); }
-    Lines stored_funding(HistoryFilter filter = {}) { return lines_of(wait(db().get_funding_rate_history(filter)).rows); }
+    Lines stored_funding(HistoryFilter filter = {}) {
+        return lines_of(wait(db().get_funding_rate_history(filter)).rows);
+    }
     Lines stored_balances(HistoryFilter filter = {}) { return lines_of(wait(db().get_balance_history(filter)).rows); }
 
  private:
@@ -207,11 +212,11 @@ inline void PrintTo(const WriteResult& written, std::ostream* out) {
 }  // namespace marketdb
 
 /// Declares a suite and runs it against every engine (or those whose data can be shared).
-#define MARKETDB_CONTRACT_SUITE(Suite)                                                     \
-    class Suite : public ::marketdb::testing::EngineTest {};                               \
+#define MARKETDB_CONTRACT_SUITE(Suite)                                                           \
+    class Suite : public ::marketdb::testing::EngineTest {};                                     \
     INSTANTIATE_TEST_SUITE_P(On, Suite, ::testing::ValuesIn(::marketdb::testing::all_engines()), \
                              ::marketdb::testing::engine_name)
-#define MARKETDB_SHARED_CONTRACT_SUITE(Suite)                                                 \
-    class Suite : public ::marketdb::testing::EngineTest {};                                  \
+#define MARKETDB_SHARED_CONTRACT_SUITE(Suite)                                                       \
+    class Suite : public ::marketdb::testing::EngineTest {};                                        \
     INSTANTIATE_TEST_SUITE_P(On, Suite, ::testing::ValuesIn(::marketdb::testing::shared_engines()), \
                              ::marketdb::testing::engine_name)

@@ -28,9 +28,8 @@ inline std::vector<MethodCall> every_reading_method(const Symbol& symbol) {
     add("get_exchange_by_enum", [](DatabaseManager& db) { db.wait(db.get_exchange_by_enum("NOBODY_SPOT")); });
     add("get_exchange_by_id", [](DatabaseManager& db) { db.wait(db.get_exchange_by_id(ExchangeId{4711})); });
     add("get_symbol_by_id", [](DatabaseManager& db) { db.wait(db.get_symbol_by_id(SymbolId{4711})); });
-    add("get_symbol_by_exchange_and_pair", [=](DatabaseManager& db) {
-        db.wait(db.get_symbol_by_exchange_and_pair(exchange, "NEW", "USDT"));
-    });
+    add("get_symbol_by_exchange_and_pair",
+        [=](DatabaseManager& db) { db.wait(db.get_symbol_by_exchange_and_pair(exchange, "NEW", "USDT")); });
     add("resolve_symbol", [](DatabaseManager& db) { db.wait(db.resolve_symbol("NEW_SPOT", "BTC/USDT")); });
     LatestFilter ask;
     ask.max_cache_age = std::chrono::microseconds{0};

@@ -37,7 +37,8 @@ class HistoryFixture : public EngineTest {
 
     /// Rows of three series with shared timestamps, in no order, with and without received_at.
     void store_mixed_rows() {
-        const SymbolId symbols[] = {make_symbol("BTC").id, make_symbol("ETH").id, make_symbol("SOL", "USDT", "BETA_SPOT").id};
+        const SymbolId symbols[] = {make_symbol("BTC").id, make_symbol("ETH").id,
+                                    make_symbol("SOL", "USDT", "BETA_SPOT").id};
         const ExchangeId exchanges[] = {make_exchange("ALPHA_SPOT").id, make_exchange("BETA_SPOT").id};
         std::mt19937 random(7);
         std::vector<BookTicker> quotes;
@@ -48,7 +49,8 @@ class HistoryFixture : public EngineTest {
             const Timestamp at = kNoon + 100ms * (i / 4);
             const SymbolId symbol = symbols[random() % 3];
             quotes.push_back(quote(symbol, at, 100 + i, 200 + i, i % 4));
-            if (i % 3 != 0) quotes.back().received_at = at + std::chrono::milliseconds(static_cast<int>(random() % 300) - 100);
+            if (i % 3 != 0)
+                quotes.back().received_at = at + std::chrono::milliseconds(static_cast<int>(random() % 300) - 100);
             trades.push_back(trade(symbol, at, ("t" + std::to_string(i)).c_str(), 100 + i));
             trades.back().sequence = i % 2;
             rates.push_back(funding(symbol, at, 0.001 * i, i % 2 == 0 ? FundingKind::predicted : FundingKind::settled));
@@ -127,10 +129,14 @@ TEST_P(HistoryContract, PagesEqualTheWholeAtEveryPageSize) {
         SCOPED_TRACE(order == Order::ascending ? "ascending" : "descending");
         HistoryFilter filter;
         filter.order = order;
-        expect_pages_equal_the_whole<BookTicker>(filter, [&](const HistoryFilter& page) { return wait(db().get_book_ticker_history(page)); });
-        expect_pages_equal_the_whole<Trade>(filter, [&](const HistoryFilter& page) { return wait(db().get_trade_history(page)); });
-        expect_pages_equal_the_whole<FundingRate>(filter, [&](const HistoryFilter& page) { return wait(db().get_funding_rate_history(page)); });
-        expect_pages_equal_the_whole<Balance>(filter, [&](const HistoryFilter& page) { return wait(db().get_balance_history(page)); });
+        expect_pages_equal_the_whole<BookTicker>(
+            filter, [&](const HistoryFilter& page) { return wait(db().get_book_ticker_history(page)); });
+        expect_pages_equal_the_whole<Trade>(
+            filter, [&](const HistoryFilter& page) { return wait(db().get_trade_history(page)); });
+        expect_pages_equal_the_whole<FundingRate>(
+            filter, [&](const HistoryFilter& page) { return wait(db().get_funding_rate_history(page)); });
+        expect_pages_equal_the_whole<Balance>(
+            filter, [&](const HistoryFilter& page) { return wait(db().get_balance_history(page)); });
     }
 }
 
@@ -142,8 +148,10 @@ TEST_P(HistoryContract, PagesOfARangeOfSampledRowsEqualTheWhole) {
         filter.start = kNoon + 50ms;
         filter.end = kNoon + 500ms;
         filter.every = 200ms;
-        expect_pages_equal_the_whole<BookTicker>(filter, [&](const HistoryFilter& page) { return wait(db().get_book_ticker_history(page)); });
-        expect_pages_equal_the_whole<Trade>(filter, [&](const HistoryFilter& page) { return wait(db().get_trade_history(page)); });
+        expect_pages_equal_the_whole<BookTicker>(
+            filter, [&](const HistoryFilter& page) { return wait(db().get_book_ticker_history(page)); });
+        expect_pages_equal_the_whole<Trade>(
+            filter, [&](const HistoryFilter& page) { return wait(db().get_trade_history(page)); });
     }
 }
 
@@ -153,7 +161,8 @@ TEST_P(HistoryContract, PagesByTheReceivedClockEqualTheWhole) {
         HistoryFilter filter;
         filter.order = order;
         filter.clock = ClockKind::received;
-        expect_pages_equal_the_whole<BookTicker>(filter, [&](const HistoryFilter& page) { return wait(db().get_book_ticker_history(page)); });
+        expect_pages_equal_the_whole<BookTicker>(
+            filter, [&](const HistoryFilter& page) { return wait(db().get_book_ticker_history(page)); });
     }
 }
 
@@ -168,7 +177,10 @@ TEST_P(HistoryContract, ALimitKeepsTheFirstRowsInOrderAndSaysThatItCut) {
     filter.order = Order::descending;
     EXPECT_EQ(stored_quotes(filter), (Lines{"+2000ms #0 bid 5x1 ask 6x2", "+1000ms #0 bid 3x1 ask 4x2"}));
     filter.limit = 3;
-    EXPECT_FALSE(wait(db().get_book_ticker_history(filter)).truncated) << "just as many rows as asked for: nothing was cut";
+    EXPECT_FALSE(wait(db().get_book_ticker_history(filter)).truncated)
+        << "just as many rows as asked for: nothing was cut";
+    filter.limit = UINT64_MAX;
+    EXPECT_EQ(stored_quotes(filter).size(), 3U);
 }
 
 TEST_P(HistoryContract, LastGoesBackFromTheNewestRowOfAllChosenSeries) {
@@ -223,6 +235,49 @@ TEST_P(HistoryContract, BalancesAreChosenByExchangeAssetAndAccount) {
     EXPECT_EQ(count([](SeriesFilter& series) { series.asset = "btc"; }), 3U) << "in any case";
     EXPECT_EQ(count([](SeriesFilter& series) { series.account = "hedge"; }), 1U);
     EXPECT_EQ(count([](SeriesFilter& series) { series.account = "main", series.asset = "BTC"; }), 2U);
+}
+
+TEST_P(HistoryContract, AStarInANameStandsForAnyRunOfCharacters) {
+    const Symbol alpha = make_symbol("BTC", "USDT", "ALPHA_SPOT");
+    const SymbolId futures = make_symbol("BTC", "USDC", "ALPHA_FUTURES").id;
+    const SymbolId beta = make_symbol("ETH", "USDT", "BETA_SPOT").id;
+    store({quote(alpha.id, kNoon, 1, 2), quote(futures, kNoon, 3, 4), quote(beta, kNoon, 5, 6)});
+    store({balance(alpha.exchange_id, "USDT", kNoon, 1), balance(alpha.exchange_id, "USDC", kNoon, 2)});
+    HistoryFilter filter;
+    filter.series.exchange = "alpha_*";
+    EXPECT_EQ(stored_quotes(filter).size(), 2U);
+    filter.series.quote = "USD*";
+    EXPECT_EQ(stored_quotes(filter).size(), 2U);
+    filter.series.quote = "*C";
+    EXPECT_EQ(stored_quotes(filter), (Lines{"+0ms #0 bid 3x1 ask 4x2"}));
+    filter = {};
+    filter.series.symbol = "BTC/*";
+    EXPECT_EQ(stored_quotes(filter).size(), 2U);
+    filter.series.symbol = "DOGE/*";
+    expect_error(ErrorCode::unknown_symbol, [&] { static_cast<void>(stored_quotes(filter)); }, {"DOGE/*"});
+    filter = {};
+    filter.series.asset = "usd*";
+    EXPECT_EQ(stored_balances(filter).size(), 2U);
+}
+
+TEST_P(HistoryContract, BalancesAreChosenAsAListOfSeries) {
+    const ExchangeId alpha = make_exchange("ALPHA_SPOT").id;
+    const ExchangeId beta = make_exchange("BETA_SPOT").id;
+    Balance hedge = balance(alpha, "BTC", kNoon, 3);
+    hedge.account = "hedge";
+    store({balance(alpha, "BTC", kNoon, 1), balance(alpha, "USDT", kNoon, 2), hedge, balance(beta, "BTC", kNoon, 4)});
+    std::vector<BalanceSeries> series(2);
+    series[0].exchange_id = alpha;
+    series[0].asset_name = "BTC";
+    series[1].exchange_id = beta;
+    series[1].account = "main";
+    series[1].asset_name = "BTC";
+    HistoryFilter filter;
+    filter.series.balances = series;
+    EXPECT_EQ(stored_balances(filter), (Lines{"+0ms hedge BTC 3+0=3", "+0ms main BTC 1+0=1", "+0ms main BTC 4+0=4"}));
+    LatestFilter latest;
+    latest.series.balances = series;
+    EXPECT_EQ(wait(db().get_latest_balances(latest)).size(), 3U);
 }
 
 TEST_P(HistoryContract, EveryKeepsTheLastRowOfEachBucketOfEachSeries) {
@@ -314,9 +369,8 @@ TEST_P(HistoryContract, SeveralSeriesAreMergedByTheReceivedClock) {
     filter.clock = ClockKind::received;
     const std::vector<BookTicker> merged = wait(db().get_book_ticker_history(filter)).rows;
     ASSERT_EQ(merged.size(), 20U);
-    EXPECT_TRUE(std::is_sorted(merged.begin(), merged.end(), [](const BookTicker& a, const BookTicker& b) {
-        return a.received_at < b.received_at;
-    }));
+    EXPECT_TRUE(std::is_sorted(merged.begin(), merged.end(),
+                               [](const BookTicker& a, const BookTicker& b) { return a.received_at < b.received_at; }));
     EXPECT_EQ(merged.front().symbol_id, second);
     EXPECT_EQ(merged.back().symbol_id, first);
 }

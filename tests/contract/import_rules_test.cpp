@@ -1,9 +1,16 @@
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <exception>
 #include <thread>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
 
 #include "../support/child_process.hpp"
 #include "import_fixture.hpp"
@@ -30,6 +37,7 @@ std::string quotes_with_a_crossed_row() {
 class StandardInput {
  public:
     explicit StandardInput(const std::string& bytes) : saved_(::dup(STDIN_FILENO)) {
+        ::signal(SIGPIPE, SIG_IGN);
         int ends[2];
         if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
         ::dup2(ends[0], STDIN_FILENO);
@@ -45,8 +53,8 @@ class StandardInput {
         });
     }
     ~StandardInput() {
+        ::dup2(saved_, STDIN_FILENO);  // first, so that a writer whose reader gave up does not wait for ever
         writer_.join();
-        ::dup2(saved_, STDIN_FILENO);
         ::close(saved_);
     }
 
@@ -450,6 +458,87 @@ TEST_P(ImportRules, FilesRunOnAProgramsOwnExecutor) {
         co_return std::this_thread::get_id();
     };
     EXPECT_EQ(EngineFixture::run(body(db(), given)), std::this_thread::get_id());
+}
+
+/// Runs an operation on an `io_context` and cancels it as soon as `ask` was called. Returns what it threw.
+template <class T, class Start>
+std::exception_ptr cancelled_early(Start start) {
+    boost::asio::io_context context;
+    boost::asio::cancellation_signal signal;
+    const auto ask = [&] {
+        boost::asio::post(context, [&] { signal.emit(boost::asio::cancellation_type::terminal); });
+    };
+    std::exception_ptr thrown;
+    const auto done = [&](std::exception_ptr failure, const T&) { thrown = failure; };
+    boost::asio::co_spawn(context, start(ask), boost::asio::bind_cancellation_slot(signal.slot(), done));
+    context.run();
+    return thrown;
+}
+
+TEST_P(ImportRules, ACancelledImportIsCompletedByTheNext) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(2'000));
+    static_cast<void>(db());
+    for (const bool validating : {true, false}) {
+        ImportOptions options;
+        options.batch_rows = 100;
+        const std::exception_ptr thrown = cancelled_early<ImportReport>([&](const auto& ask) {
+            options.on_progress = [ask, validating](const ImportProgress& progress) {
+                if (progress.validating == validating && progress.rows == 500) ask();
+            };
+            return import_file(db(), given, options);
+        });
+        ASSERT_NE(thrown, nullptr);
+        expect_error(ErrorCode::cancelled, [&] { std::rethrow_exception(thrown); });
+        if (validating) expect_nothing_stored();
+    }
+    EXPECT_EQ(stored_sources(), Lines{"quotes.csv unfinished"});
+    const ImportReport rest = import_whole(given);
+    EXPECT_EQ(rest.written.inserted + rest.written.unchanged, 2'000U);
+    EXPECT_GE(rest.written.unchanged, 500U);
+    EXPECT_EQ(stored_quotes().size(), 2'000U);
+
+    const std::filesystem::path exported_file = folder() / "quotes.csv";
+    const std::exception_ptr thrown = cancelled_early<ExportReport>([&](const auto& ask) {
+        ask();
+        return export_file(db(), Dataset::book_tickers, {}, exported_file, ExportFormat::csv);
+    });
+    if (thrown != nullptr) {
+        expect_error(ErrorCode::cancelled, [&] { std::rethrow_exception(thrown); });
+        EXPECT_FALSE(std::filesystem::exists(exported_file));
+    }
+    EXPECT_FALSE(std::filesystem::exists(exported_file.string() + ".part"));
+}
+
+TEST(ImportAndExport, AFullDiskIsResourceExhaustedAndLeavesNothing) {
+    const TemporaryFolder folder;
+    ChildProcess child([&folder](LineChannel&) {
+        auto manager = EngineFixture::open(Config::from_url("sqlite::memory:"));
+        const std::filesystem::path given = write_file(folder / "quotes.csv", tardis_quotes(50'000));
+        EXPECT_EQ(manager->wait(import_file(*manager, given, {})).error, "");
+
+        // A file may not become longer than this: a write fails as it does on a full disk.
+        ::signal(SIGXFSZ, SIG_IGN);
+        const rlimit limit{5'000, RLIM_INFINITY};
+        if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
+        for (const char* name : {"out.csv", "out.csv.gz", "out.csv.zst", "out.csv.xz"}) {
+            const std::filesystem::path out = folder / name;
+            expect_error(
+                ErrorCode::resource_exhausted,
+                [&] { manager->wait(export_file(*manager, Dataset::book_tickers, {}, out, ExportFormat::csv)); },
+                {name});
+            EXPECT_FALSE(std::filesystem::exists(out));
+            EXPECT_FALSE(std::filesystem::exists(out.string() + ".part"));
+        }
+        ImportOptions options;
+        options.temp_directory = folder.path();
+        const StandardInput input(tardis_quotes(5'000));
+        const ImportReport report = manager->wait(import_file(*manager, "-", options));
+        EXPECT_EQ(report.error_code, ErrorCode::resource_exhausted);
+        EXPECT_NE(report.error.find(folder.path().string()), std::string::npos) << report.error;
+        manager->wait(manager->close());
+        return ::testing::Test::HasFailure() ? 2 : 0;
+    });
+    EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_P(ImportByTwoProcesses, TheSameFileAtOnceEndsAsIfImportedOnce) {

@@ -124,7 +124,8 @@ TEST_P(Keeping, SeriesStatisticsComeByDatasetExchangeSymbol) {
     const Symbol beta = make_symbol("BTC", "USDT", "BETA_SPOT");
     const Symbol eth = make_symbol("ETH", "USDT", "ALPHA_SPOT");
     const Symbol btc = make_symbol("BTC", "USDT", "ALPHA_SPOT");
-    store({quote(beta.id, kNoon, 1, 2), quote(eth.id, kNoon, 1, 2), quote(btc.id, kNoon, 1, 2), quote(btc.id, kNoon + 1s, 1, 2)});
+    store({quote(beta.id, kNoon, 1, 2), quote(eth.id, kNoon, 1, 2), quote(btc.id, kNoon, 1, 2),
+           quote(btc.id, kNoon + 1s, 1, 2)});
     store({trade(btc.id, kNoon, "1")});
     store({balance(btc.exchange_id, "USDT", kNoon, 1)});
     const std::vector<SeriesStats> series = wait(db().get_series_stats());

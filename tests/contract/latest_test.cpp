@@ -239,9 +239,9 @@ TEST_P(LatestOfOthers, AWriteOfAnotherProcessIsSeenWithinASecond) {
     ASSERT_EQ(lines_of(here->wait(here->get_latest_book_tickers())), (Lines{"+0ms #0 bid 1x1 ask 2x2"}));
     other.say("go");
     ASSERT_EQ(other.hear(), "written");
-    EXPECT_TRUE(wait_until([&] {
-        return lines_of(here->wait(here->get_latest_book_tickers())) == Lines{"+1000ms #0 bid 3x1 ask 4x2"};
-    }, 1000ms));
+    EXPECT_TRUE(wait_until(
+        [&] { return lines_of(here->wait(here->get_latest_book_tickers())) == Lines{"+1000ms #0 bid 3x1 ask 4x2"}; },
+        1000ms));
     other.say("end");
     EXPECT_EQ(other.wait(), 0);
 }

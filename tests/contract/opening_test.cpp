@@ -235,7 +235,8 @@ TEST_P(OpeningFile, ATruncatedDatabaseIsAnErrorAndNotAnEmptyAnswer) {
     close();
     const auto size = fs::file_size(file());
     ASSERT_GT(size, 100'000U);
-    for (const std::uintmax_t kept : {size / 2 / 4096 * 4096, std::uintmax_t{4096}, std::uintmax_t{1000}, std::uintmax_t{50}}) {
+    for (const std::uintmax_t kept :
+         {size / 2 / 4096 * 4096, std::uintmax_t{4096}, std::uintmax_t{1000}, std::uintmax_t{50}}) {
         SCOPED_TRACE(kept);
         in_child([&] { fs::resize_file(file(), kept); });
         const auto use = [&] {
@@ -272,8 +273,9 @@ TEST_P(OpeningFile, ANewerSchemaIsRefusedWithBothVersionsUnlessItSaysThatReading
     const Symbol symbol = make_symbol();
     store(quote(symbol.id, kNoon, 1, 2));
     close();
-    SqliteFile(file()).run("INSERT INTO schema_migrations SELECT version + 1, 'future', 'x', 3, 4, 0, 'marketdb 9' "
-                           "FROM schema_migrations ORDER BY version DESC LIMIT 1");
+    SqliteFile(file()).run(
+        "INSERT INTO schema_migrations SELECT version + 1, 'future', 'x', 3, 4, 0, 'marketdb 9' "
+        "FROM schema_migrations ORDER BY version DESC LIMIT 1");
     for (const bool migrate : {false, true}) {
         Config settings = config();
         settings.migrate = migrate;

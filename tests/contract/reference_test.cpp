@@ -31,7 +31,8 @@ TEST_P(Reference, AnExchangeThatIsThereAlreadyIsAConstraintErrorAndEnsureReturns
     exchange.enum_value = "ALPHA_SPOT";
     exchange.exchange_name = "Alpha Markets";
     const Exchange stored = wait(db().insert_exchange(exchange));
-    expect_error(ErrorCode::constraint, [&] { static_cast<void>(wait(db().insert_exchange(exchange))); }, {"ALPHA_SPOT"});
+    expect_error(ErrorCode::constraint, [&] { static_cast<void>(wait(db().insert_exchange(exchange))); },
+                 {"ALPHA_SPOT"});
     const Exchange again = wait(db().ensure_exchange("alpha_spot"));
     EXPECT_EQ(again.id, stored.id);
     EXPECT_EQ(again.exchange_name, "Alpha Markets") << "an existing row is returned unchanged";
@@ -114,7 +115,8 @@ TEST_P(Reference, ASymbolIsIdentifiedByExchangeAndSpelling) {
 
 TEST_P(Reference, ASymbolIsFoundUnderEverySpelling) {
     const Symbol symbol = make_symbol("BTC", "USDT", "ALPHA_SPOT", "XBT~Tether");
-    for (const char* text : {"BTC/USDT", "btc/usdt", "btc-usdt", "BTCUSDT", "btcusdt", "BTC_USDT", "XBT~Tether", "xbt~tether"}) {
+    for (const char* text :
+         {"BTC/USDT", "btc/usdt", "btc-usdt", "BTCUSDT", "btcusdt", "BTC_USDT", "XBT~Tether", "xbt~tether"}) {
         const Symbol* found = db().find_symbol(symbol.exchange_id, text);
         ASSERT_NE(found, nullptr) << text;
         EXPECT_EQ(found->id, symbol.id) << text;
@@ -147,9 +149,10 @@ TEST_P(Reference, ATextThatFitsSeveralSymbolsIsAmbiguousAndListsThem) {
     expect_error(ErrorCode::ambiguous,
                  [&] { static_cast<void>(wait(db().resolve_symbol("ALPHA_FUTURES", "BTC/USDT"))); },
                  {"BTC-PERP-1", "BTC-PERP-2"});
-    expect_error(ErrorCode::ambiguous, [&] {
-        static_cast<void>(wait(db().get_symbol_by_exchange_and_pair(first.exchange_id, "BTC", "USDT")));
-    }, {"BTC-PERP-1", "BTC-PERP-2"});
+    expect_error(
+        ErrorCode::ambiguous,
+        [&] { static_cast<void>(wait(db().get_symbol_by_exchange_and_pair(first.exchange_id, "BTC", "USDT"))); },
+        {"BTC-PERP-1", "BTC-PERP-2"});
     EXPECT_EQ(wait(db().resolve_symbol("ALPHA_FUTURES", "BTC-PERP-2")).exchange_symbol, "BTC-PERP-2");
 }
 

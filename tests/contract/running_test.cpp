@@ -137,9 +137,10 @@ TEST_P(RunningShared, ALockThatIsHeldLongerThanTheBusyTimeoutIsUnavailable) {
     settings.busy_timeout = 20ms;
     const auto manager = open(settings);
     ForeignWriteLock lock(folder() / "market.db");
-    expect_error(ErrorCode::unavailable, [&] {
-        static_cast<void>(manager->wait(manager->insert_book_ticker_snapshots({quote(symbol, kNoon, 1, 2)})));
-    }, {"lock"});
+    expect_error(
+        ErrorCode::unavailable,
+        [&] { static_cast<void>(manager->wait(manager->insert_book_ticker_snapshots({quote(symbol, kNoon, 1, 2)}))); },
+        {"lock"});
     EXPECT_TRUE(manager->wait(manager->get_book_ticker_history()).rows.empty()) << "readers do not wait for writers";
     lock.release();
     EXPECT_EQ(manager->wait(manager->insert_book_ticker_snapshots({quote(symbol, kNoon, 1, 2)})), result(1));
@@ -153,7 +154,8 @@ TEST_P(RunningShared, AWriteIsCancelledWhileItWaitsForALockAndWhileItWaitsInTheQ
     ContextThread own;
     ForeignWriteLock lock(folder() / "market.db");
     Started running(own.context(), db().insert_book_ticker_snapshots({quote(symbol, kNoon, 1, 2)}, Deadline::never()));
-    Started queued(own.context(), db().insert_book_ticker_snapshots({quote(symbol, kNoon + 1s, 1, 2)}, Deadline::never()));
+    Started queued(own.context(),
+                   db().insert_book_ticker_snapshots({quote(symbol, kNoon + 1s, 1, 2)}, Deadline::never()));
     ASSERT_TRUE(wait_until([&] { return db().get_performance_stats().pending_operations == 2; }));
 
     queued.cancel(own.context());
@@ -338,15 +340,15 @@ TEST_P(RunningShared, MorePendingOperationsThanAllowedAreRefusedAndTheOthersAreS
     std::vector<std::unique_ptr<Started>> started;
     for (int i = 0; i < 10; ++i) {
         started.push_back(std::make_unique<Started>(
-            own.context(), manager->insert_book_ticker_snapshots({quote(symbol, kNoon + i * 1s, 1, 2)}, Deadline::never())));
+            own.context(),
+            manager->insert_book_ticker_snapshots({quote(symbol, kNoon + i * 1s, 1, 2)}, Deadline::never())));
     }
     EXPECT_TRUE(wait_until([&] {
         return std::count_if(started.begin(), started.end(), [](const auto& one) { return one->is_done(); }) == 6;
     }));
     lock.release();
-    ASSERT_TRUE(wait_until([&] {
-        return std::all_of(started.begin(), started.end(), [](const auto& one) { return one->is_done(); });
-    }));
+    ASSERT_TRUE(wait_until(
+        [&] { return std::all_of(started.begin(), started.end(), [](const auto& one) { return one->is_done(); }); }));
     int refused = 0;
     for (const auto& one : started) {
         if (!one->code()) continue;

@@ -45,8 +45,8 @@ TEST_P(Writing, OneCallMayInsertUpdateLeaveAndFold) {
     const std::vector<BookTicker> rows{quote(symbol.id, kNoon + 2s, 1, 2), quote(symbol.id, kNoon + 1s, 99, 101),
                                        quote(symbol.id, kNoon, 100, 101), quote(symbol.id, kNoon + 2s, 3, 4)};
     EXPECT_EQ(store(rows), result(1, 1, 1, 1));
-    EXPECT_EQ(stored_quotes(), (Lines{"+0ms #0 bid 100x1 ask 101x2", "+1000ms #0 bid 99x1 ask 101x2",
-                                      "+2000ms #0 bid 3x1 ask 4x2"}));
+    EXPECT_EQ(stored_quotes(),
+              (Lines{"+0ms #0 bid 100x1 ask 101x2", "+1000ms #0 bid 99x1 ask 101x2", "+2000ms #0 bid 3x1 ask 4x2"}));
 }
 
 TEST_P(Writing, RowsOfOneTimestampAreKeptApartBySequence) {
@@ -113,9 +113,7 @@ TEST_P(Writing, ASizeOfZeroMeansThatTheSideIsMissing) {
     EXPECT_EQ(stored_quotes().at(1), "+1000ms #0 bid 100x1 ask -x-");
 }
 
-TEST_P(Writing, ALockedQuoteIsFine) {
-    EXPECT_EQ(store(quote(make_symbol().id, kNoon, 100, 100)), result(1));
-}
+TEST_P(Writing, ALockedQuoteIsFine) { EXPECT_EQ(store(quote(make_symbol().id, kNoon, 100, 100)), result(1)); }
 
 TEST_P(Writing, FoldingWithinABatchMergesByTheSameRule) {
     const Symbol symbol = make_symbol();
@@ -131,8 +129,8 @@ TEST_P(Writing, FoldingWithinABatchMergesByTheSameRule) {
 TEST_P(Writing, DoublesComeBackBitForBit) {
     if (!target().exact_doubles) GTEST_SKIP() << "this store rounds";
     const Symbol symbol = make_symbol();
-    const double values[] = {5e-324, 2.2250738585072014e-308, 0.1 + 0.2, 123456789.12345678, 9007199254740993.0,
-                             1.7976931348623157e308};
+    const double values[] = {
+        5e-324, 2.2250738585072014e-308, 0.1 + 0.2, 123456789.12345678, 9007199254740993.0, 1.7976931348623157e308};
     std::vector<Trade> rows;
     for (const double value : values) {
         rows.push_back(trade(symbol.id, kNoon, std::to_string(rows.size() + 1).c_str(), value, value));
@@ -159,8 +157,8 @@ TEST_P(Writing, SequencesReachBothEndsOfTheirType) {
     if (!target().keeps_sequence) GTEST_SKIP() << "this store folds rows of one timestamp";
     const Symbol symbol = make_symbol();
     EXPECT_EQ(store({quote(symbol.id, kNoon, 1, 2, INT64_MIN), quote(symbol.id, kNoon, 3, 4, INT64_MAX)}), result(2));
-    EXPECT_EQ(stored_quotes(), (Lines{"+0ms #-9223372036854775808 bid 1x1 ask 2x2",
-                                      "+0ms #9223372036854775807 bid 3x1 ask 4x2"}));
+    EXPECT_EQ(stored_quotes(),
+              (Lines{"+0ms #-9223372036854775808 bid 1x1 ask 2x2", "+0ms #9223372036854775807 bid 3x1 ask 4x2"}));
 }
 
 // --- sources -----------------------------------------------------------------------------------------------------------
@@ -210,8 +208,7 @@ TEST_P(Writing, ATradeKeepsEverythingThatIsKnownOfIt) {
     row.is_buyer = Tristate::no;
     row.is_maker = Tristate::yes;
     EXPECT_EQ(store(row), result(1));
-    EXPECT_EQ(stored_trades(),
-              (Lines{"+0ms #3 id a12 sell 100.25x0.5 quote 50.125 not-buyer maker rx +1.500ms"}));
+    EXPECT_EQ(stored_trades(), (Lines{"+0ms #3 id a12 sell 100.25x0.5 quote 50.125 not-buyer maker rx +1.500ms"}));
 }
 
 TEST_P(Writing, AnUnknownSideIsKeptAsUnknown) {
@@ -244,9 +241,9 @@ TEST_P(Writing, TradesWithoutIdAreNumberedFromTheirLatency) {
     Trade early = trade(symbol.id, kNoon + 1s, "");
     early.received_at = kNoon + 1s - 5ms;
     EXPECT_EQ(store({late, late, early}), result(3));
-    EXPECT_EQ(stored_trades(), (Lines{"+0ms #5120000 id ~5120000 buy 100x1 rx +5ms",
-                                      "+0ms #5120001 id ~5120001 buy 100x1 rx +5ms",
-                                      "+1000ms #-5120000 id ~-5120000 buy 100x1 rx +995ms"}));
+    EXPECT_EQ(stored_trades(),
+              (Lines{"+0ms #5120000 id ~5120000 buy 100x1 rx +5ms", "+0ms #5120001 id ~5120001 buy 100x1 rx +5ms",
+                     "+1000ms #-5120000 id ~-5120000 buy 100x1 rx +995ms"}));
     EXPECT_EQ(store({late, late, early}), result(0, 0, 3)) << "the same batch again is the same rows";
 }
 
@@ -255,8 +252,7 @@ TEST_P(Writing, TradesWithoutIdAndWithoutReceivedAtAreNumberedFromZero) {
     const Symbol other = make_symbol("ETH");
     EXPECT_EQ(store({trade(symbol.id, kNoon, "", 1), trade(other.id, kNoon, "", 2), trade(symbol.id, kNoon, "", 3)}),
               result(3));
-    EXPECT_EQ(stored_trades(),
-              (Lines{"+0ms #0 id ~0 buy 1x1", "+0ms #1 id ~1 buy 3x1", "+0ms #0 id ~0 buy 2x1"}));
+    EXPECT_EQ(stored_trades(), (Lines{"+0ms #0 id ~0 buy 1x1", "+0ms #1 id ~1 buy 3x1", "+0ms #0 id ~0 buy 2x1"}));
 }
 
 TEST_P(Writing, ATradeWithoutIdButWithASequenceIsNamedAfterIt) {

@@ -101,7 +101,8 @@ inline std::string text_of(const Trade& row) {
 
 /// `+0ms predicted 0.0001`, with `every 480`, `mark 100`, `for +8ms`, `rx ..` where they are known.
 inline std::string text_of(const FundingRate& row) {
-    std::string text = text_of(row.timestamp) + " " + std::string(to_string(row.kind)) + " " + text_of(row.funding_rate);
+    std::string text =
+        text_of(row.timestamp) + " " + std::string(to_string(row.kind)) + " " + text_of(row.funding_rate);
     if (row.interval_minutes != 0) text += " every " + std::to_string(row.interval_minutes);
     if (is_present(row.mark_price)) text += " mark " + text_of(row.mark_price);
     if (is_present(row.funding_time)) text += " for " + text_of(row.funding_time);

@@ -50,9 +50,10 @@ void Checkpointer::before_write(const Control& control, const std::function<void
     if (outcome == Outcome::done) return;
     next_wait_bytes_ = log_bytes() + limits_.limit_bytes / 4;
     if (outcome == Outcome::failed) return;
-    notice_(fmt::format("{}-wal: {} bytes long, and cannot be folded back because another reader or process holds an old "
-                        "snapshot; it grows on",
-                        connection_.options().path, log_bytes()));
+    notice_(
+        fmt::format("{}-wal: {} bytes long, and cannot be folded back because another reader or process holds an old "
+                    "snapshot; it grows on",
+                    connection_.options().path, log_bytes()));
 }
 
 Checkpointer::Outcome Checkpointer::at_close() {
@@ -75,7 +76,8 @@ Checkpointer::Outcome Checkpointer::try_now() noexcept {
 
 Checkpointer::Outcome Checkpointer::run() noexcept {
     connection_.set_waits(false);
-    const int code = sqlite3_wal_checkpoint_v2(connection_.handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    const int code =
+        sqlite3_wal_checkpoint_v2(connection_.handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     connection_.set_waits(true);
     if (code == SQLITE_OK) {
         connection_.set_wal_pages(0);

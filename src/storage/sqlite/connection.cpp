@@ -41,6 +41,17 @@ bool is_out_of_space(int system_error) noexcept {
     return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
 }
 
+/// errno of what failed. SQLite does not note it for a COMMIT that fails, but the file that could not be written has it.
+int system_error_of(sqlite3* handle) noexcept {
+    const int noted = sqlite3_system_errno(handle);
+    if (noted != 0) return noted;
+    int error = 0;
+    sqlite3_file* log = nullptr;
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != nullptr && log->pMethods != nullptr) log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error;
+}
+
 /// What a result code means where nothing more is known about the operation.
 ErrorCode code_of(int code, int system_error, std::string_view message) noexcept {
     switch (code & 0xff) {
@@ -50,9 +61,9 @@ ErrorCode code_of(int code, int system_error, std::string_view message) noexcept
         case SQLITE_PERM: return ErrorCode::unavailable;
         case SQLITE_FULL:
         case SQLITE_NOMEM: return ErrorCode::resource_exhausted;
-        case SQLITE_IOERR: return is_out_of_space(system_error) ? ErrorCode::resource_exhausted : ErrorCode::unavailable;
-        case SQLITE_READONLY:
-            return code == SQLITE_READONLY_DBMOVED ? ErrorCode::unavailable : ErrorCode::read_only;
+        case SQLITE_IOERR:
+            return is_out_of_space(system_error) ? ErrorCode::resource_exhausted : ErrorCode::unavailable;
+        case SQLITE_READONLY: return code == SQLITE_READONLY_DBMOVED ? ErrorCode::unavailable : ErrorCode::read_only;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB: return ErrorCode::corrupt;
         case SQLITE_CONSTRAINT: return ErrorCode::constraint;
@@ -184,9 +195,9 @@ void Connection::fail(int code, std::string_view doing) const {
         throw Error(ErrorCode::unavailable, fmt::format("{}: locked by another process for more than {} ms ({})",
                                                         options_.path, options_.busy_timeout.count(), words));
     }
-    const int system_error = handle_ == nullptr ? 0 : sqlite3_system_errno(handle_);
-    std::string message = fmt::format("{}: {}: {}", options_.path, doing, words);
     const bool io = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL;
+    const int system_error = io && handle_ != nullptr ? system_error_of(handle_) : 0;
+    std::string message = fmt::format("{}: {}: {}", options_.path, doing, words);
     if (io && system_error != 0) message += fmt::format(" ({})", std::generic_category().message(system_error));
     throw Error(code_of(code, system_error, words), message);
 }

@@ -16,7 +16,7 @@ namespace marketdb::storage::sqlite {
 
 /// How a file is opened.
 enum class Access : std::uint8_t {
-    create,      ///< Read and write; made if it is not there.
+    create,  ///< Read and write; made if it is not there.
     read_write,
     query_only,  ///< SQLite may keep its side files, but no statement writes.
     read_only,   ///< The file cannot be written.
@@ -24,7 +24,7 @@ enum class Access : std::uint8_t {
 };
 
 struct ConnectionOptions {
-    std::string path;                               ///< Absolute, or `:memory:`.
+    std::string path;  ///< Absolute, or `:memory:`.
     Access access = Access::read_write;
     std::chrono::milliseconds busy_timeout{5000};
     int cache_kib = 8192;

@@ -87,7 +87,8 @@ ChangeMarks Database::poll_changes(const Control& control) {
 /// Opens the database for one visit where it is not open, and lets go of it afterwards.
 class Database::Visit {
  public:
-    Visit(Database& database, Access access, const Control& control) : database_(database), visits_(!database.is_open()) {
+    Visit(Database& database, Access access, const Control& control)
+        : database_(database), visits_(!database.is_open()) {
         if (!visits_) return;
         try {
             database_.connect(access, control);
@@ -113,8 +114,9 @@ MigrationStatus Database::migrate_status(const Control& control) {
     if (!is_open() && !file_exists()) return migration_status(known, {});
     const bool asks_only = !is_memory() && !is_open();
     const Access access = asks_only ? wanted_access() : Access::create;
-    const Visit visit(*this, asks_only && (access == Access::create || access == Access::read_write) ? Access::query_only : access,
-                      control);
+    const Visit visit(
+        *this, asks_only && (access == Access::create || access == Access::read_write) ? Access::query_only : access,
+        control);
     const Connection::Scope scope(*connection_, control);
     Migrator migrator(*connection_, lock_);
     std::vector<AppliedMigration> applied;

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,10 @@ std::string absolute_path(const std::string& path) {
 std::int64_t size_of(const std::string& path) noexcept {
     struct stat found {};
     return ::stat(path.c_str(), &found) == 0 ? std::int64_t{found.st_size} : -1;
+}
+
+bool may_write_to(const std::string& path) noexcept {
+    return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
 }
 
 }  // namespace
@@ -76,9 +81,8 @@ bool Database::file_exists() const {
 Access Database::wanted_access() const {
     if (config_.open_mode == OpenMode::create) return Access::create;
     if (config_.open_mode == OpenMode::existing) return Access::read_write;
-    const std::string folder = std::filesystem::path(path_).parent_path().string();
-    const bool folder_writable = ::access(folder.c_str(), W_OK) == 0;
-    if (folder_writable && ::access(path_.c_str(), W_OK) == 0) return Access::query_only;
+    const bool folder_writable = may_write_to(std::filesystem::path(path_).parent_path().string());
+    if (folder_writable && may_write_to(path_)) return Access::query_only;
     if (folder_writable || size_of(path_ + "-wal") >= 0) return Access::read_only;
     return Access::immutable;
 }
@@ -162,7 +166,8 @@ void Database::start() {
     const std::int64_t log = size_of(file + "-wal");
     if (log > 0) connection_->set_wal_pages(static_cast<std::uint64_t>(log) / (page + kFrameHeaderBytes));
     const CheckpointLimits limits{config_.wal_checkpoint_bytes, config_.wal_limit_bytes};
-    checkpointer_ = std::make_unique<Checkpointer>(*connection_, lock_, limits, [this](std::string_view text) { say(text); });
+    checkpointer_ =
+        std::make_unique<Checkpointer>(*connection_, lock_, limits, [this](std::string_view text) { say(text); });
 }
 
 std::unique_ptr<Connection> Database::open_reader(const Control& control) const {

@@ -19,7 +19,10 @@ namespace {
 }  // namespace
 
 FileIdentity::FileIdentity(std::string database_file)
-    : path_(std::move(database_file)), log_path_(path_ + "-wal"), database_(place_of(path_)), log_(place_of(log_path_)) {}
+    : path_(std::move(database_file)),
+      log_path_(path_ + "-wal"),
+      database_(place_of(path_)),
+      log_(place_of(log_path_)) {}
 
 void FileIdentity::require_same() {
     if (path_.empty()) return;

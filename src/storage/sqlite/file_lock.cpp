@@ -31,7 +31,8 @@ FileLock::FileLock(const std::string& database_file) : path_(database_file + "-l
     const int first_error = errno;
     descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (descriptor_ >= 0) return;
-    throw Error(ErrorCode::unavailable, fmt::format("{}: the lock file cannot be opened: {}", path_, words_of(first_error)));
+    throw Error(ErrorCode::unavailable,
+                fmt::format("{}: the lock file cannot be opened: {}", path_, words_of(first_error)));
 }
 
 FileLock::~FileLock() {
@@ -58,7 +59,8 @@ bool FileLock::try_lock(int operation) {
     for (;;) {
         if (::flock(descriptor_, operation) == 0) return true;
         if (errno == EWOULDBLOCK) return false;
-        if (errno != EINTR) throw Error(ErrorCode::unavailable, fmt::format("{}: cannot be locked: {}", path_, words_of(errno)));
+        if (errno != EINTR)
+            throw Error(ErrorCode::unavailable, fmt::format("{}: cannot be locked: {}", path_, words_of(errno)));
     }
 }
 

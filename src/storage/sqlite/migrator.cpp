@@ -119,9 +119,11 @@ std::vector<MigrationStep> Migrator::down(std::uint32_t version, const Control& 
 
 void Migrator::require_no_rows(const Migration& step) {
     for (const std::string_view table : step.keeps) {
-        if (connection_.query_integer(fmt::format("SELECT EXISTS (SELECT 1 FROM {})", quote_identifier(table))) == 0) continue;
-        throw Error(ErrorCode::constraint, fmt::format("{}: version {} cannot be undone: {} has rows; nothing was changed",
-                                                       connection_.options().path, step.version, table));
+        if (connection_.query_integer(fmt::format("SELECT EXISTS (SELECT 1 FROM {})", quote_identifier(table))) == 0)
+            continue;
+        throw Error(ErrorCode::constraint,
+                    fmt::format("{}: version {} cannot be undone: {} has rows; nothing was changed",
+                                connection_.options().path, step.version, table));
     }
 }
 
@@ -135,14 +137,17 @@ void Migrator::require_ours() {
     const bool has_tables = connection_.query_integer("SELECT count(*) FROM sqlite_schema") != 0;
     if (id == kApplicationId && (!has_tables || has_table("schema_migrations"))) return;
     if (!has_tables && id == 0) {
-        throw Error(ErrorCode::schema_mismatch,
-                    fmt::format("{}: an empty database, no marketdb schema; run `marketdb init`", connection_.options().path));
+        throw Error(
+            ErrorCode::schema_mismatch,
+            fmt::format("{}: an empty database, no marketdb schema; run `marketdb init`", connection_.options().path));
     }
     const std::string names = connection_.query_text(
-        "SELECT group_concat(name, ', ') FROM (SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name LIMIT 5)");
-    throw Error(ErrorCode::schema_mismatch,
-                fmt::format("{}: belongs to another program (application_id {:#010x}, tables: {}); nothing was changed",
-                            connection_.options().path, static_cast<std::uint32_t>(id), names.empty() ? "none" : names));
+        "SELECT group_concat(name, ', ') FROM (SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name LIMIT "
+        "5)");
+    throw Error(
+        ErrorCode::schema_mismatch,
+        fmt::format("{}: belongs to another program (application_id {:#010x}, tables: {}); nothing was changed",
+                    connection_.options().path, static_cast<std::uint32_t>(id), names.empty() ? "none" : names));
 }
 
 }  // namespace marketdb::storage::sqlite

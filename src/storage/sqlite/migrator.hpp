@@ -37,7 +37,8 @@ class Migrator {
 
  private:
     [[nodiscard]] bool has_table(std::string_view name);
-    bool apply_next(const std::string& program, Timestamp now, const Control& control, std::vector<MigrationStep>& done);
+    bool apply_next(const std::string& program, Timestamp now, const Control& control,
+                    std::vector<MigrationStep>& done);
     void apply(const Migration& step, const std::string& program, Timestamp now);
     void require_no_rows(const Migration& step);
 

@@ -28,7 +28,8 @@ int bind_value(sqlite3_stmt* statement, int parameter, const std::byte* row, con
             return sqlite3_bind_int(statement, parameter, value);
         }
         case Kind::int64: return sqlite3_bind_int64(statement, parameter, load<std::int64_t>(row, column));
-        case Kind::float64: return sqlite3_bind_double(statement, parameter, load<double>(row, column));  // NaN is null.
+        case Kind::float64:
+            return sqlite3_bind_double(statement, parameter, load<double>(row, column));  // NaN is null.
         case Kind::time: {
             const auto time = load<Timestamp>(row, column);
             if (!is_present(time)) return sqlite3_bind_null(statement, parameter);
@@ -118,8 +119,9 @@ class StoredRow {
     }
 
     [[noreturn]] void refuse(const Column& column, std::string_view value) const {
-        throw Error(ErrorCode::corrupt, fmt::format("{}.{}: the database holds '{}', which no program of this version wrote",
-                                                    table_.name, column.name, core::printable(value)));
+        throw Error(ErrorCode::corrupt,
+                    fmt::format("{}.{}: the database holds '{}', which no program of this version wrote", table_.name,
+                                column.name, core::printable(value)));
     }
 
     sqlite3_stmt* statement_;
@@ -131,7 +133,8 @@ class StoredRow {
 void bind_column(Statement& statement, int parameter, const std::byte* row, const Column& column) {
     const int code = bind_value(statement.handle(), parameter, row, column);
     if (code == SQLITE_OK) return;
-    throw Error(ErrorCode::internal, fmt::format("column {}: parameter {}: {}", column.name, parameter, sqlite3_errstr(code)));
+    throw Error(ErrorCode::internal,
+                fmt::format("column {}: parameter {}: {}", column.name, parameter, sqlite3_errstr(code)));
 }
 
 void bind_row(Statement& statement, const std::byte* row, const Table& table) {
@@ -142,7 +145,8 @@ void bind_row(Statement& statement, const std::byte* row, const Table& table) {
     }
 }
 
-void bind_columns(Statement& statement, const std::byte* row, const Table& table, std::span<const std::uint8_t> indexes) {
+void bind_columns(Statement& statement, const std::byte* row, const Table& table,
+                  std::span<const std::uint8_t> indexes) {
     for (const std::uint8_t index : indexes) bind_column(statement, index + 1, row, table.at(index));
 }
 

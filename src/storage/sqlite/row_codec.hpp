@@ -17,7 +17,8 @@ void bind_column(Statement& statement, int parameter, const std::byte* row, cons
 void bind_row(Statement& statement, const std::byte* row, const Table& table);
 
 /// Binds some columns, the column of index i to parameter i + 1.
-void bind_columns(Statement& statement, const std::byte* row, const Table& table, std::span<const std::uint8_t> indexes);
+void bind_columns(Statement& statement, const std::byte* row, const Table& table,
+                  std::span<const std::uint8_t> indexes);
 
 /// Binds some columns to consecutive parameters. Returns the parameter after the last.
 int bind_in_turn(Statement& statement, int parameter, const std::byte* row, const Table& table,

@@ -11,7 +11,8 @@ namespace marketdb::storage::sqlite {
 namespace {
 
 constexpr std::string_view kAddSql =
-    "INSERT INTO series (dataset, series_id, account, asset_name, rows, first_timestamp, last_timestamp, min_skew, max_skew)"
+    "INSERT INTO series (dataset, series_id, account, asset_name, rows, first_timestamp, last_timestamp, min_skew, "
+    "max_skew)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
     " ON CONFLICT DO UPDATE SET rows = rows + excluded.rows,"
     " first_timestamp = min(first_timestamp, excluded.first_timestamp),"
@@ -19,7 +20,8 @@ constexpr std::string_view kAddSql =
     " min_skew = min(coalesce(min_skew, excluded.min_skew), coalesce(excluded.min_skew, min_skew)),"
     " max_skew = max(coalesce(max_skew, excluded.max_skew), coalesce(excluded.max_skew, max_skew))";
 constexpr std::string_view kColumns =
-    "SELECT dataset, series_id, account, asset_name, rows, first_timestamp, last_timestamp, min_skew, max_skew FROM series";
+    "SELECT dataset, series_id, account, asset_name, rows, first_timestamp, last_timestamp, min_skew, max_skew FROM "
+    "series";
 
 Timestamp time_of(std::int64_t microseconds) { return Timestamp{std::chrono::microseconds(microseconds)}; }
 
@@ -108,9 +110,9 @@ void shrink_series(Connection& connection, const Table& table, const SeriesKey& 
         of_series += fmt::format("{} = ?{}", quote_identifier(table.at(index).name), parameter++);
     }
     const std::string time = quote_identifier(table.find(Role::event_time)->name);
-    StatementUse shrink(connection.statement(
-        fmt::format("UPDATE series SET rows = rows - ?5, first_timestamp = (SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1){}",
-                    time, quote_identifier(table.name), of_series, time, kWhere)));
+    StatementUse shrink(connection.statement(fmt::format(
+        "UPDATE series SET rows = rows - ?5, first_timestamp = (SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1){}",
+        time, quote_identifier(table.name), of_series, time, kWhere)));
     std::vector<std::byte> row(table.row_size);
     set_series(table, row.data(), series);
     bind_series(*shrink, table, series);

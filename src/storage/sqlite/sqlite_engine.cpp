@@ -10,13 +10,11 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <fmt/format.h>
 
@@ -72,8 +70,9 @@ class SqliteEngine::Admission {
         const std::size_t before = engine_.pending_.fetch_add(1, std::memory_order_relaxed);
         if (before < engine_.config_.max_pending_operations) return;
         engine_.pending_.fetch_sub(1, std::memory_order_relaxed);
-        throw Error(ErrorCode::resource_exhausted, fmt::format("{} operations are waiting already (max_pending_operations)",
-                                                               engine_.config_.max_pending_operations));
+        throw Error(ErrorCode::resource_exhausted,
+                    fmt::format("{} operations are waiting already (max_pending_operations)",
+                                engine_.config_.max_pending_operations));
     }
     ~Admission() { engine_.pending_.fetch_sub(1, std::memory_order_relaxed); }
     Admission(const Admission&) = delete;
@@ -111,7 +110,8 @@ Deadline SqliteEngine::resolve(Deadline deadline) const {
 
 void SqliteEngine::require_same_process() const {
     if (::getpid() == process_) return;
-    throw Error(ErrorCode::closed, "this process is a child (fork) of the one that opened the database; open it here anew");
+    throw Error(ErrorCode::closed,
+                "this process is a child (fork) of the one that opened the database; open it here anew");
 }
 
 template <class Handler>
@@ -136,12 +136,7 @@ asio::awaitable<void> SqliteEngine::run(Lane lane, Need need, Job& job) {
     // GCC 12 destroys closures inside a co_await expression twice, so it has a name and holds pointers only.
     auto initiate = [engine, lane, pointer](auto handler) { engine->start(lane, *pointer, std::move(handler)); };
     const asio::use_awaitable_t<> token;
-    try {
-        co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, token);
-    } catch (const boost::system::system_error&) {
-        // Cancelled before it began: nothing was started.
-        throw Error(ErrorCode::cancelled, "the operation was cancelled before it began");
-    }
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, token);
     job.rethrow_failure();
 }
 
@@ -184,7 +179,7 @@ void SqliteEngine::begin_close(Deadline deadline, Job& waiter) {
     open_.store(false, std::memory_order_release);
     if (closer_ && closer_->joinable()) closer_->join();
     // On a thread of its own: the caller's may be the only one that its executor has, and waiting would stop it.
-    closer_ = std::make_unique<std::thread>([this, deadline] { finish_close(deadline); });
+    closer_ = std::make_unique<std::thread>(start_service_thread([this, deadline] { finish_close(deadline); }));
 }
 
 void SqliteEngine::finish_close(Deadline deadline) noexcept {
@@ -223,7 +218,9 @@ asio::awaitable<bool> SqliteEngine::update_one(const Table& table, const std::by
 }
 
 asio::awaitable<void> SqliteEngine::scan(ScanRequest request, RowSink& sink, Deadline deadline) {
-    auto work = [&](JobContext& context) { context.store->scan(request, sink, context.control, context.database.ticket()); };
+    auto work = [&](JobContext& context) {
+        context.store->scan(request, sink, context.control, context.database.ticket());
+    };
     Job job(resolve(deadline), work);
     co_await run(Lane::readers, Need::open, job);
 }

@@ -33,7 +33,8 @@ class SqliteEngine final : public Engine {
     awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline) override;
     awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline) override;
     awaitable<void> scan(ScanRequest request, RowSink& sink, Deadline deadline) override;
-    awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, Deadline deadline) override;
+    awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,
+                           Deadline deadline) override;
     awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline) override;
     awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
                                           bool dry_run, Deadline deadline) override;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,7 +19,8 @@ namespace marketdb::storage::sqlite {
 /// A row in memory of its own, with members at their alignment.
 class ScratchRow {
  public:
-    explicit ScratchRow(const Table& table) : words_((table.row_size + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t)) {}
+    explicit ScratchRow(const Table& table)
+        : words_((table.row_size + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t)) {}
     [[nodiscard]] std::byte* get() noexcept { return reinterpret_cast<std::byte*>(words_.data()); }
 
  private:

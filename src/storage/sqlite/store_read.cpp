@@ -132,7 +132,8 @@ DatabaseStats Store::stats() {
     stats.schema_version = integer("SELECT max(version) FROM schema_migrations");
     stats.bytes = integer("PRAGMA page_count") * integer("PRAGMA page_size");
     struct stat log {};
-    if (::stat((connection_.file() + "-wal").c_str(), &log) == 0) stats.bytes += static_cast<std::uint64_t>(log.st_size);
+    if (::stat((connection_.file() + "-wal").c_str(), &log) == 0)
+        stats.bytes += static_cast<std::uint64_t>(log.st_size);
     stats.engine = fmt::format("SQLite {}", sqlite3_libversion());
     return stats;
 }

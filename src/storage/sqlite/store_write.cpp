@@ -76,7 +76,8 @@ WriteResult Store::write(RowSpan rows, const Control& control) {
         }
         StatementUse select(connection_.statement(sql.select));
         bind_columns(*select, row, table, table.key);
-        if (!select->step()) throw Error(ErrorCode::internal, fmt::format("{} row {}: neither new nor stored", table.name, i));
+        if (!select->step())
+            throw Error(ErrorCode::internal, fmt::format("{} row {}: neither new nor stored", table.name, i));
         decode_row(*select, stored.get(), table);
         if (!merge(table, stored.get(), row)) {
             ++result.unchanged;
@@ -107,7 +108,8 @@ void Store::refuse(int code, const std::byte* row, const Table& table, std::size
     if ((code & 0xff) != SQLITE_CONSTRAINT) connection_.fail(code, fmt::format("writing {}", table.name));
     const std::string words = sqlite3_errmsg(connection_.handle());
     if (code == SQLITE_CONSTRAINT_FOREIGNKEY) refuse_unknown_reference(row, table, index);
-    throw Error(ErrorCode::constraint, fmt::format("{} row {} ({}): {}", table.name, index, describe_key(row, table), words));
+    throw Error(ErrorCode::constraint,
+                fmt::format("{} row {} ({}): {}", table.name, index, describe_key(row, table), words));
 }
 
 void Store::refuse_unknown_reference(const std::byte* row, const Table& table, std::size_t index) {
@@ -134,7 +136,8 @@ void Store::insert_one(const Table& table, std::byte* row, Timestamp now) {
         throw Error(ErrorCode::constraint,
                     fmt::format("{}: a row with {} is there already", table.name, describe_key(row, table)));
     }
-    store(row, *table.find(Role::generated), static_cast<std::int32_t>(sqlite3_last_insert_rowid(connection_.handle())));
+    store(row, *table.find(Role::generated),
+          static_cast<std::int32_t>(sqlite3_last_insert_rowid(connection_.handle())));
     count_reference_change(table);
 }
 
@@ -186,9 +189,8 @@ std::uint64_t Store::erase_before(const Table& table, const SeriesKey& series, T
     ScratchRow row(table);
     set_series(table, row.get(), series);
     // The first row that stays: DELETE .. LIMIT is not in every build of SQLite.
-    StatementUse bound(connection_.statement(
-        fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET ?{}", names, name, conditions, names,
-                    table.series.size() + 2)));
+    StatementUse bound(connection_.statement(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET ?{}",
+                                                         names, name, conditions, names, table.series.size() + 2)));
     int next = bind_in_turn(*bound, 1, row.get(), table, table.series);
     bound->bind(next, cutoff.time_since_epoch().count());
     bound->bind(next + 1, static_cast<std::int64_t>(limit));

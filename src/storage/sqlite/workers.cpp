@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <system_error>
 #include <utility>
 
 namespace marketdb::storage::sqlite {
@@ -38,35 +39,35 @@ void Job::complete() noexcept {
 
 Workers::~Workers() { stop(Moment::min()); }
 
-template <class Function>
-void Workers::start_thread(Function function) {
-    // The host program's signals are its own: these threads must never be the ones that take them.
+std::thread start_service_thread(std::function<void()> function) {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    std::thread started;
     try {
-        threads_.emplace_back(function);
+        started = std::thread(std::move(function));
     } catch (const std::system_error&) {
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
         throw Error(ErrorCode::resource_exhausted, "no thread could be started");
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return started;
 }
 
 void Workers::start_writer() {
     const std::scoped_lock lock(mutex_);
     if (has_writer_) return;
     stopping_ = false;
-    start_thread([this] { run_writer(); });
+    threads_.push_back(start_service_thread([this] { run_writer(); }));
     has_writer_ = true;
-    start_thread([this] { run_watch(); });
+    threads_.push_back(start_service_thread([this] { run_watch(); }));
 }
 
 void Workers::start_readers(std::uint32_t count) {
     const std::scoped_lock lock(mutex_);
     if (has_readers_ || stopping_) return;
-    for (std::uint32_t i = 0; i < count; ++i) start_thread([this] { run_reader(); });
+    for (std::uint32_t i = 0; i < count; ++i) threads_.push_back(start_service_thread([this] { run_reader(); }));
     has_readers_ = true;
 }
 
@@ -113,8 +114,10 @@ void Workers::stop(Moment patience) {
     {
         std::unique_lock lock(mutex_);
         const auto is_idle = [this] { return writer_queue_.empty() && reader_queue_.empty() && running_.empty(); };
-        if (patience == Moment::max()) idle_.wait(lock, is_idle);
-        else idle_.wait_until(lock, patience, is_idle);
+        if (patience == Moment::max())
+            idle_.wait(lock, is_idle);
+        else
+            idle_.wait_until(lock, patience, is_idle);
         for (Job* job : running_) job->control().cancel();
         for (Queue* each : {&writer_queue_, &reader_queue_}) {
             never_run.insert(never_run.end(), each->begin(), each->end());
@@ -221,8 +224,10 @@ std::vector<Job*> Workers::take_expired(Moment now) {
 void Workers::run_watch() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-        if (watch_until_ == Moment::max()) watch_wakes_.wait(lock);
-        else watch_wakes_.wait_until(lock, watch_until_);
+        if (watch_until_ == Moment::max())
+            watch_wakes_.wait(lock);
+        else
+            watch_wakes_.wait_until(lock, watch_until_);
         const std::vector<Job*> expired = take_expired(std::chrono::steady_clock::now());
         if (expired.empty()) continue;
         lock.unlock();

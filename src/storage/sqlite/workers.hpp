@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -27,8 +28,8 @@ class Completion {
 
 /// What a job may use while it runs.
 struct JobContext {
-    Database& database;      ///< Only in the writer's lane.
-    Store* store;            ///< Of the thread's own connection; null in the writer's lane while the database is not open.
+    Database& database;  ///< Only in the writer's lane.
+    Store* store;        ///< Of the thread's own connection; null in the writer's lane while the database is not open.
     Connection* connection;  ///< The same.
     const Control& control;
 };
@@ -40,9 +41,9 @@ class Job {
     /// `work` must outlive the job; it is called with a `JobContext&`.
     template <class Work>
     Job(Deadline deadline, Work& work)
-        : control_(deadline), work_(&work), call_([](void* callable, JobContext& context) {
-              (*static_cast<Work*>(callable))(context);
-          }) {}
+        : control_(deadline),
+          work_(&work),
+          call_([](void* callable, JobContext& context) { (*static_cast<Work*>(callable))(context); }) {}
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
@@ -66,6 +67,10 @@ class Job {
     std::exception_ptr failure_;
     std::unique_ptr<Completion> completion_;
 };
+
+/// Starts a thread that takes none of the host program's signals.
+/// Errors: resource_exhausted.
+[[nodiscard]] std::thread start_service_thread(std::function<void()> function);
 
 /// Which threads run a job.
 enum class Lane : std::uint8_t { writer, readers };
@@ -110,8 +115,6 @@ class Workers {
     void read(Job& job, Reader& reader);
     [[nodiscard]] Queue& queue(Lane lane) noexcept { return lane == Lane::writer ? writer_queue_ : reader_queue_; }
     std::vector<Job*> take_expired(Moment now);
-    template <class Function>
-    void start_thread(Function function);
 
     Database& database_;
 

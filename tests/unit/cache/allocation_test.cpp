@@ -73,8 +73,10 @@ TEST(Allocation, LookUpsAllocateNothing) {
     const ReferenceTable& table = reference.table;
     const std::size_t before = allocations;
     bool found = table.find_symbol(SymbolId{3000}) != nullptr;
-    found = found && table.find_symbol(kSpot, "coin3000/usdt") != nullptr && table.find_exchange("binance_spot") != nullptr;
-    const bool found_overlong = table.find_symbol(kSpot, overlong) != nullptr || table.find_exchange(overlong) != nullptr;
+    found =
+        found && table.find_symbol(kSpot, "coin3000/usdt") != nullptr && table.find_exchange("binance_spot") != nullptr;
+    const bool found_overlong =
+        table.find_symbol(kSpot, overlong) != nullptr || table.find_exchange(overlong) != nullptr;
     const LookupCounts counts = table.counts();
     const std::size_t after = allocations;
     EXPECT_TRUE(found);

@@ -37,7 +37,8 @@ inline Symbol inverse(std::int32_t id, const char* base, const char* quote, cons
 }
 
 /// @param expires_s  Seconds since 1970.
-inline Symbol dated(std::int32_t id, const char* base, const char* quote, const char* spelling, std::int64_t expires_s) {
+inline Symbol dated(std::int32_t id, const char* base, const char* quote, const char* spelling,
+                    std::int64_t expires_s) {
     Symbol row = symbol(id, kFutures, base, quote, spelling, ContractType::dated);
     row.expires_at = Timestamp(std::chrono::seconds(expires_s));
     return row;

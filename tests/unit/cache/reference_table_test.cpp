@@ -95,12 +95,14 @@ TEST_F(ReferenceTableTest, EverySpellingOfAPairIsFound) {
                              "BTC//USDT", "_BTC_USDT_", "BTC\tUSDT"}) {
         EXPECT_EQ(spot(text), 1) << text;
     }
-    for (const char* text : {"ETH/USDT", "eth-usdt", "ethusdt", "ETH_USDT", "ETHUSDT"}) EXPECT_EQ(spot(text), 2) << text;
+    for (const char* text : {"ETH/USDT", "eth-usdt", "ethusdt", "ETH_USDT", "ETHUSDT"})
+        EXPECT_EQ(spot(text), 2) << text;
 }
 
 TEST_F(ReferenceTableTest, OtherTextsAndOtherExchangesFindNothing) {
     store({symbol(1, kSpot, "BTC", "USDT", "BTCUSDT")});
-    for (const char* text : {"", "/", "BTC", "USDT", "BTC/USD", "BTC/USDTT", "BTC.USDT", "BTC,USDT", "XBTC/USDT", "*"}) {
+    for (const char* text :
+         {"", "/", "BTC", "USDT", "BTC/USD", "BTC/USDTT", "BTC.USDT", "BTC,USDT", "XBTC/USDT", "*"}) {
         EXPECT_EQ(spot(text), 0) << text;
     }
     EXPECT_EQ(futures("BTCUSDT"), 0);
@@ -124,7 +126,8 @@ TEST_F(ReferenceTableTest, AnOverlongTextFindsNothing) {
 }
 
 TEST_F(ReferenceTableTest, OnlyAsciiLettersAreFolded) {
-    store({symbol(1, kSpot, "\xE5\xB8\x81", "USDT", "\xE5\xB8\x81USDT"), symbol(2, kSpot, "\xC3\xA4", "USDT", "\xC3\xA4USDT")});
+    store({symbol(1, kSpot, "\xE5\xB8\x81", "USDT", "\xE5\xB8\x81USDT"),
+           symbol(2, kSpot, "\xC3\xA4", "USDT", "\xC3\xA4USDT")});
     EXPECT_EQ(spot("\xE5\xB8\x81/usdt"), 1);
     EXPECT_EQ(spot("\xC3\xA4/usdt"), 2);
     EXPECT_EQ(spot("\xC3\x84/usdt"), 0);
@@ -186,16 +189,18 @@ TEST_F(ReferenceTableTest, ASpellingThatIsNotBaseAndQuoteIsFoundByBoth) {
 }
 
 TEST_F(ReferenceTableTest, APairOnAFuturesExchangeIsItsPerpetual) {
-    store({dated(1, "BTC", "USDT", "BTCUSDT_261225", kChristmas2026), dated(2, "BTC", "USDT", "BTCUSDT-27MAR26", kMarch2026),
-           perpetual(3, "BTC", "USDT", "BTCUSDT")});
+    store({dated(1, "BTC", "USDT", "BTCUSDT_261225", kChristmas2026),
+           dated(2, "BTC", "USDT", "BTCUSDT-27MAR26", kMarch2026), perpetual(3, "BTC", "USDT", "BTCUSDT")});
     for (const char* text : {"BTC/USDT", "btc_usdt", "BTCUSDT", "btcusdt"}) EXPECT_EQ(futures(text), 3) << text;
     EXPECT_EQ(candidates(kFutures, "BTC/USDT"), std::vector{3});
 }
 
 TEST_F(ReferenceTableTest, ADatedContractIsFoundByItsExpiryAndByItsOwnSpelling) {
-    store({dated(1, "BTC", "USDT", "BTCUSDT_261225", kChristmas2026), dated(2, "BTC", "USDT", "BTCUSDT-27MAR26", kMarch2026),
+    store({dated(1, "BTC", "USDT", "BTCUSDT_261225", kChristmas2026),
+           dated(2, "BTC", "USDT", "BTCUSDT-27MAR26", kMarch2026),
            dated(3, "BTC", "USD", "BTCUSD_261225", kChristmas2026)});
-    for (const char* text : {"BTC/USDT-261225", "btc-usdt-261225", "BTCUSDT261225", "BTCUSDT_261225", "BTC/USDT:261225"}) {
+    for (const char* text :
+         {"BTC/USDT-261225", "btc-usdt-261225", "BTCUSDT261225", "BTCUSDT_261225", "BTC/USDT:261225"}) {
         EXPECT_EQ(futures(text), 1) << text;
     }
     for (const char* text : {"BTC/USDT-260327", "BTCUSDT260327", "BTCUSDT-27MAR26", "btc/usdt-27mar26"}) {
@@ -277,7 +282,8 @@ TEST_F(ReferenceTableTest, ASymbolWithoutQuoteIsFoundByItsSpellingOnly) {
 
 TEST_F(ReferenceTableTest, TheOrderOfLoadingDoesNotMatter) {
     const std::vector<Symbol> rows = {inverse(1, "BTC", "USD", "B1"), perpetual(2, "BTC", "USD", "B2"),
-                                      inactive(perpetual(3, "BTC", "USD", "B3")), dated(4, "BTC", "USD", "B4", kMarch2026)};
+                                      inactive(perpetual(3, "BTC", "USD", "B3")),
+                                      dated(4, "BTC", "USD", "B4", kMarch2026)};
     std::array<std::size_t, 4> order = {0, 1, 2, 3};
     do {
         ReferenceTable table;

@@ -167,7 +167,7 @@ TEST(BinanceNames, AnOpenSymbolAsksForIt) {
     EXPECT_TRUE(given.rows.at(0).starts_with("BINANCE_SPOT,ETH/BTC,ETHBTC,"));
     const ParsedFile pair = parse(row, "-", {.symbol = "FOOBAR", .base = "FOO", .quote = "BAR"});
     EXPECT_TRUE(pair.rows.at(0).starts_with("BINANCE_SPOT,FOO/BAR,FOOBAR,"));
-    expect_error(ErrorCode::invalid_argument, [&] { parse(row, "-", {.symbol = "FOOBAR"}); }, {"--base", "--quote"});
+    EXPECT_EQ(parse(row, "-", {.symbol = "FOOBAR"}).instruments.at(0).symbol.symbol_base, "");
 }
 
 TEST(BinanceNames, RowsWithoutHeaderAreToldByTheirShapeWhereTheNameIsSilent) {

@@ -82,6 +82,14 @@ TEST(OwnJson, TextsAreUnescaped) {
     EXPECT_EQ(file.instruments.at(0).symbol.exchange_symbol, "x\ty");
 }
 
+TEST(OwnJson, KeysAreUnescapedToo) {
+    const ParsedFile file = parse(
+        R"({"\u0065xchange":"A_SPOT","symb\u006fl":"A/B","timestam\u0070":1,"bid_price":1.25,"bid_qty":1,"ask_price":2,)"
+        R"("ask_qty":1})");
+    EXPECT_EQ(file.errors, Texts{});
+    EXPECT_EQ(file.rows, Texts({"A_SPOT,A/B,A/B,1970-01-01T00:00:01.000000Z,,0,1.25,1,2,1"}));
+}
+
 TEST(OwnJson, BadRowsAreToldWithTheirLine) {
     const auto row = [](const std::string& rest) {
         return R"({"exchange":"A_SPOT","symbol":"A/B","timestamp":1,"bid_qty":1,"ask_price":2,"ask_qty":1,)" + rest +

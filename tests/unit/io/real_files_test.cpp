@@ -4,6 +4,11 @@
 #include <filesystem>
 #include <set>
 
+#include <nlohmann/json.hpp>
+
+#include "compressed.hpp"
+#include "core/text.hpp"
+#include "io/venue.hpp"
 #include "parsed_file.hpp"
 
 /// The recordings of $MARKETDB_TEST_DATA; expected values were computed from them with Python's gzip, zipfile and csv.
@@ -71,6 +76,41 @@ TEST_P(RealFile, HasItsCountsAndFirstAndLastRows) {
     EXPECT_EQ(without_symbol(first, expected.symbol), expected.first);
     EXPECT_EQ(without_symbol(last, expected.symbol), expected.last);
     EXPECT_EQ(parser->instruments().size(), 1U);
+}
+
+/// How many listed symbols are split as listed, and how many not at all; a wrong one is a failure.
+std::pair<int, int> split_listing(const std::string& exchange, const nlohmann::json& symbols,
+                                  const char* const* names) {
+    std::pair<int, int> counts{0, 0};
+    for (const auto& listed : symbols) {
+        const std::string spelling = listed.at(names[0]);
+        const Symbol symbol = io::describe_symbol(exchange, spelling, {});
+        if (symbol.symbol_base.empty()) {
+            ++counts.second;
+            continue;
+        }
+        EXPECT_EQ(symbol.symbol_base, core::to_upper(std::string(listed.at(names[1])))) << exchange << " " << spelling;
+        EXPECT_EQ(symbol.symbol_quote, core::to_upper(std::string(listed.at(names[2])))) << exchange << " " << spelling;
+        ++counts.first;
+    }
+    return counts;
+}
+
+TEST(RealListing, NoSymbolIsSplitWrongly) {
+    const std::filesystem::path folder = data_folder() / "instruments";
+    if (!std::filesystem::exists(folder)) GTEST_SKIP() << "not there: " << folder;
+    const auto listing = [&](const char* file) { return nlohmann::json::parse(read_all(folder / file)); };
+    constexpr const char* kBinance[] = {"symbol", "baseAsset", "quoteAsset"};
+    constexpr const char* kBybit[] = {"symbol", "baseCoin", "quoteCoin"};
+    using Counts = std::pair<int, int>;
+    EXPECT_EQ(split_listing("BINANCE_SPOT", listing("BINANCE_exchangeInfo.json.gz").at("symbols"), kBinance),
+              Counts(1693, 2));
+    EXPECT_EQ(split_listing("BINANCE_FUTURES", listing("BINANCE_FUTURES_exchangeInfo.json.gz").at("symbols"), kBinance),
+              Counts(122, 0));
+    const auto linear = listing("BYBIT_instruments_info_category_linear_status_Trading_limit_1000.json.gz");
+    EXPECT_EQ(split_listing("BYBIT_FUTURES", linear.at("result").at("list"), kBybit), Counts(732, 68));
+    const auto spot = listing("BYBIT_instruments_info_category_spot_status_Trading_limit_1000.json.gz");
+    EXPECT_EQ(split_listing("BYBIT_SPOT", spot.at("result").at("list"), kBybit), Counts(549, 8));
 }
 
 INSTANTIATE_TEST_SUITE_P(

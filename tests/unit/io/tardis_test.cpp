@@ -152,10 +152,12 @@ TEST(TardisQuotes, AnUnknownExchangeAsksForOne) {
                  {"BINANCE", "_SPOT"});
 }
 
-TEST(TardisQuotes, SymbolsThatCannotBeSplitAskForBaseAndQuote) {
+TEST(TardisQuotes, SymbolsThatCannotBeSplitLeaveBaseAndQuoteOpen) {
     const std::string text = kQuoteHeader + "bybit,1000BONKPERP,1000,1000,5,2,1,5\n";
-    EXPECT_EQ(parse(text).errors,
-              Texts({"2: column symbol: `1000BONKPERP` does not tell its base and quote; give --base and --quote"}));
+    const ParsedFile open = parse(text);
+    EXPECT_EQ(open.lines, Lines64({2}));
+    EXPECT_EQ(open.instruments.at(0).symbol.exchange_symbol, "1000BONKPERP");
+    EXPECT_EQ(open.instruments.at(0).symbol.symbol_base, "");
     const ParsedFile given = parse(text, "f.csv", {.base = "1000BONK", .quote = "USDC"});
     ASSERT_EQ(given.rows.size(), 1U);
     EXPECT_TRUE(given.rows[0].starts_with("BYBIT_FUTURES,1000BONK/USDC,1000BONKPERP,"));
@@ -184,15 +186,15 @@ TEST(TardisQuotes, OddSymbolsAreRefusedOrKeptAsTheyAre) {
                                   "bybit,\xE5\xB8\x81\xE5\xAE\x89\xE4\xBA\xBA\xE7\x94\x9FUSDT,1000,1000,5,2,1,5\n"
                                   "bybit," +
                                   std::string(60, 'A') + "USDT,1000,1000,5,2,1,5\n");
-    EXPECT_EQ(file.lines, Lines64({6, 7}));
-    ASSERT_EQ(file.errors.size(), 5U);
+    EXPECT_EQ(file.lines, Lines64({5, 6, 7}));
+    ASSERT_EQ(file.errors.size(), 4U);
     EXPECT_EQ(file.errors[0], "2: the line holds a zero byte");
     EXPECT_EQ(file.errors[1], "3: column symbol: empty, expected UTF-8 text without a zero byte");
     EXPECT_EQ(file.errors[2], "4: column symbol: `\\xff-USDT` is not UTF-8 text without a zero byte");
-    EXPECT_TRUE(file.errors[3].starts_with("5: column symbol: `../../etc-USDT`")) << file.errors[3];
-    EXPECT_TRUE(file.errors[4].starts_with("8: column symbol: `AAAA")) << file.errors[4];
-    EXPECT_EQ(file.instruments[0].symbol.exchange_symbol, "\"Q\"'; DROP TABLE-USDT");
-    EXPECT_EQ(file.instruments[1].symbol.symbol_base, "\xE5\xB8\x81\xE5\xAE\x89\xE4\xBA\xBA\xE7\x94\x9F");
+    EXPECT_TRUE(file.errors[3].starts_with("8: column symbol: `AAAA")) << file.errors[3];
+    EXPECT_EQ(file.instruments[0].symbol.exchange_symbol, "../../etc-USDT");
+    EXPECT_EQ(file.instruments[1].symbol.exchange_symbol, "\"Q\"'; DROP TABLE-USDT");
+    EXPECT_EQ(file.instruments[2].symbol.symbol_base, "\xE5\xB8\x81\xE5\xAE\x89\xE4\xBA\xBA\xE7\x94\x9F");
 }
 
 TEST(TardisTrades, GenuineRowsKeepIdsOfEveryKind) {

@@ -57,6 +57,9 @@ TEST(Venue, SpotPairsAreSplitAtTheirSeparatorOrBeforeTheLongestQuote) {
     EXPECT_EQ(described("BINANCE_SPOT", "BTCTUSD"), "BTC/TUSD spot base");
     EXPECT_EQ(described("BINANCE_SPOT", "ETHBTC"), "ETH/BTC spot base");
     EXPECT_EQ(described("BINANCE_SPOT", "1000SATSTRY"), "1000SATS/TRY spot base");
+    EXPECT_EQ(described("BINANCE_SPOT", "ADAEUR"), "ADA/EUR spot base");
+    EXPECT_EQ(described("BITFINEX_SPOT", "GMTUSD"), "GMT/USD spot base");
+    EXPECT_EQ(described("BYBIT_SPOT", "USDTUSD"), "/ spot base");
     EXPECT_EQ(described("COINBASE_SPOT", "BTC-USD"), "BTC/USD spot base");
     EXPECT_EQ(described("GATEIO_SPOT", "btc_usdt"), "BTC/USDT spot base");
     EXPECT_EQ(described("KRAKEN_SPOT", "XBT/USD"), "XBT/USD spot base");
@@ -100,7 +103,7 @@ TEST(Venue, GivenAssetsWinOverTheSpelling) {
     EXPECT_EQ(described("BINANCE_SPOT", "BTCUSDT", {"X", "", kNoTime}), "X/USDT spot base");
 }
 
-TEST(Venue, WhatIsNoPairIsRefused) {
+TEST(Venue, WhatIsNoPairLeavesBaseAndQuoteEmpty) {
     for (const auto& [exchange, spelling] : std::vector<std::pair<std::string_view, std::string_view>>{
              {"BINANCE_SPOT", "USDT"},
              {"BINANCE_SPOT", "FOOBAR"},
@@ -108,21 +111,31 @@ TEST(Venue, WhatIsNoPairIsRefused) {
              {"BINANCE_SPOT", "BTC-"},
              {"BINANCE_SPOT", "A-B-C"},
              {"HYPERLIQUID_FUTURES", "BTC"},
+             {"BYBIT_FUTURES", "1000BONKPERP"},
              {"BYBIT_FUTURES", "BTC-27SEP24"},
+             {"BYBIT_FUTURES", "BTCUSDH24"},
              {"OKX_FUTURES", "BTC-USD-240999"},
              {"OKX_FUTURES", "BTC-USD-240927-50000-C"},
              {"BYBIT_FUTURES", "BTC-USDT-5XYZ24"},
              {"BYBIT_FUTURES", "BTC-USDT-XXSEP24"},
              {"DERIBIT_FUTURES", "-PERPETUAL"},
          }) {
-        expect_error(ErrorCode::invalid_argument, [&] { described(exchange, spelling); },
-                     {"column symbol: `", "--base and --quote"});
+        const Symbol symbol = io::describe_symbol(exchange, spelling, {});
+        EXPECT_EQ(symbol.symbol_base, "") << spelling;
+        EXPECT_EQ(symbol.symbol_quote, "") << spelling;
+        EXPECT_EQ(symbol.exchange_symbol, spelling);
     }
+    EXPECT_EQ(described("BINANCE_SPOT", "FOOBAR", {"FOO", "", kNoTime}), "/ spot base");
+}
+
+TEST(Venue, WhatCannotBeASymbolIsRefused) {
     expect_error(ErrorCode::invalid_argument,
                  [] {
                      described("A_SPOT", "X", {std::string(24, 'A'), "B", kNoTime});
                  },
-                 {"symbol_base"});
+                 {"column symbol: `X`", "symbol_base"});
+    expect_error(ErrorCode::invalid_argument, [] { described("A_SPOT", std::string(48, 'X')); },
+                 {"column symbol: `XXX", "exchange_symbol"});
 }
 
 TEST(Venue, MonthCodesAreNotTakenForPerpetuals) {

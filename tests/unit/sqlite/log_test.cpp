@@ -15,9 +15,9 @@
 namespace marketdb::testing {
 namespace {
 
+using storage::table_of;
 using storage::sqlite::Database;
 using storage::sqlite::FileLock;
-using storage::table_of;
 
 /// A database whose log is folded back early, with what it says.
 class LogTest : public StoreTest {
@@ -279,7 +279,9 @@ class KilledWriter : public LogTest {
 class KilledWriterLong : public KilledWriter {};
 
 TEST_F(KilledWriter, LosesNothingThatItAcknowledged) { kill_writers(*this, config_, {.cycles = 30, .seed = 1}); }
-TEST_F(KilledWriter, OfSeveralLosesNothingEither) { kill_writers(*this, config_, {.cycles = 10, .writers = 3, .seed = 2}); }
+TEST_F(KilledWriter, OfSeveralLosesNothingEither) {
+    kill_writers(*this, config_, {.cycles = 10, .writers = 3, .seed = 2});
+}
 TEST_F(KilledWriterLong, LosesNothingThatItAcknowledged) {
     const unsigned seed = std::random_device{}();
     kill_writers(*this, config_, {.cycles = 500, .seed = seed});
@@ -324,18 +326,10 @@ class FullDisk : public SqliteTest {
         }
         parent.say(refused);
         parent.say(std::to_string(acknowledged));
-        parent.say(std::to_string(database.connection().query_integer("SELECT count(*) FROM book_ticker_snapshots")) + " " +
-                   std::to_string(database.connection().query_integer("SELECT rows FROM series")) + " " +
+        parent.say(std::to_string(database.connection().query_integer("SELECT count(*) FROM book_ticker_snapshots")) +
+                   " " + std::to_string(database.connection().query_integer("SELECT rows FROM series")) + " " +
                    database.connection().query_text("PRAGMA integrity_check"));
         return 0;
-    }
-    void expect_refused(ChildProcess& child) {
-        const std::string refused = child.hear().value_or("nothing");
-        EXPECT_TRUE(refused.starts_with("resource_exhausted: ")) << refused;
-        EXPECT_NE(refused.find("market.db"), std::string::npos) << refused;
-        const std::string rows = child.hear().value_or("nothing");
-        EXPECT_EQ(child.hear(), rows + " " + rows + " ok");
-        EXPECT_EQ(child.wait(), 0);
     }
 };
 
@@ -357,14 +351,46 @@ TEST_F(FullDisk, IsResourceExhaustedAndUndoesTheBatch) {
     EXPECT_EQ(child.wait(), 0);
 }
 
-TEST_F(FullDisk, AFileThatMayNotGrowIsTheSame) {
-    ChildProcess child([this](LineChannel& parent) -> int {
-        std::signal(SIGXFSZ, SIG_IGN);
-        const rlimit limit{2 << 20, 2 << 20};
-        ::setrlimit(RLIMIT_FSIZE, &limit);
-        return fill(parent);
-    });
-    expect_refused(child);
+TEST_F(LogTest, AFullDiskUndoesTheBatchAndWritingGoesOnWhenThereIsRoom) {
+    reopen(1 << 30, 1 << 30);
+    const auto before = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_FSIZE, &limit);
+    const rlimit small{1 << 20, limit.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    int acknowledged = 0;
+    expect_error(ErrorCode::resource_exhausted,
+                 [&] {
+                     for (;; acknowledged += 500) write_some();
+                 },
+                 {"market.db"});
+    EXPECT_GT(acknowledged, 1000);
+    EXPECT_EQ(count("book_ticker_snapshots"), acknowledged);
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    std::signal(SIGXFSZ, before);
+    write_some();
+    EXPECT_EQ(count("book_ticker_snapshots"), acknowledged + 500);
+    EXPECT_EQ(query("SELECT rows FROM series"), std::to_string(acknowledged + 500));
+    EXPECT_EQ(query("PRAGMA integrity_check"), "ok");
+}
+
+TEST_F(LogTest, ThatCannotBeFoldedBackIsSaidAndWhatWasCommittedStays) {
+    reopen(1 << 30, 1 << 30);
+    for (int i = 0; i < 20; ++i) write_some();
+    const auto before = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_FSIZE, &limit);
+    // The log is there already; the database file has to grow.
+    const rlimit small{300 << 10, limit.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    database_.reset();
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    std::signal(SIGXFSZ, before);
+    ASSERT_EQ(said_.size(), 1U);
+    EXPECT_NE(said_[0].find("folding the log back failed"), std::string::npos) << said_[0];
+    EXPECT_GT(log_size(), 600U << 10);
+    open();
+    EXPECT_EQ(count("book_ticker_snapshots"), 10'000);
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ using storage::AppliedMigration;
 using storage::Dialect;
 using storage::Migration;
 using storage::SchemaUse;
-using storage::sqlite::Database;
 using storage::table_of;
+using storage::sqlite::Database;
 
 // A released step never changes. If one of these differs, a descriptor was changed: what it means for databases that exist
 // belongs into a new step.
@@ -37,7 +37,8 @@ std::vector<AppliedMigration> applied(std::size_t count) {
     std::vector<AppliedMigration> steps;
     for (const Migration& known : storage::migrations(Dialect::sqlite)) {
         if (steps.size() == count) break;
-        steps.push_back({known.version, std::string(known.name), known.checksum, known.min_reader, known.min_writer, kNoon});
+        steps.push_back(
+            {known.version, std::string(known.name), known.checksum, known.min_reader, known.min_writer, kNoon});
     }
     while (steps.size() < count) {
         const auto version = static_cast<std::uint32_t>(steps.size() + 1);
@@ -162,7 +163,8 @@ TEST_F(MigratorTest, AnOlderDatabaseIsMigratedOnlyWhenAsked) {
     for (const OpenMode mode : {OpenMode::create, OpenMode::existing, OpenMode::read_only}) {
         const Config settings = config(mode);
         Database database(settings);
-        expect_error(ErrorCode::schema_mismatch, [&] { database.open(forever_); }, {"version 2", "marketdb migrate up"});
+        expect_error(ErrorCode::schema_mismatch, [&] { database.open(forever_); },
+                     {"version 2", "marketdb migrate up"});
     }
     Config settings = config(OpenMode::existing);
     settings.migrate = true;

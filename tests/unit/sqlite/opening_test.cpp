@@ -1,7 +1,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
+#include <stdexcept>
 
 #include "sqlite_fixture.hpp"
 #include "storage/migrations.hpp"
@@ -11,8 +13,8 @@
 namespace marketdb::testing {
 namespace {
 
-using storage::sqlite::Database;
 using storage::table_of;
+using storage::sqlite::Database;
 
 using OpeningTest = SqliteTest;
 
@@ -63,11 +65,14 @@ TEST_F(OpeningTest, CreatingMakesAFileWithTheRightProperties) {
     EXPECT_EQ(other.query("PRAGMA auto_vacuum"), "2");
     EXPECT_EQ(other.query("PRAGMA page_size"), "4096");
     EXPECT_EQ(other.query("PRAGMA application_id"), std::to_string(0x6D6B7464));
-    EXPECT_EQ(other.query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"),
-              "balance_snapshots;book_ticker_snapshots;exchanges;funding_rate_snapshots;quarantined_rows;reference_version;"
-              "schema_migrations;series;sources;symbols;trade_snapshots");
-    EXPECT_EQ(other.query("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite_%'"),
-              "0");
+    EXPECT_EQ(
+        other.query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"),
+        "balance_snapshots;book_ticker_snapshots;exchanges;funding_rate_snapshots;quarantined_rows;reference_version;"
+        "schema_migrations;series;sources;symbols;trade_snapshots");
+    EXPECT_EQ(
+        other.query(
+            "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite_%'"),
+        "0");
     EXPECT_EQ(other.query("SELECT name FROM pragma_table_list WHERE wr = 1 ORDER BY name"),
               "balance_snapshots;book_ticker_snapshots;funding_rate_snapshots;quarantined_rows;series;trade_snapshots");
     EXPECT_EQ(other.query("SELECT version, program, applied_at, length(checksum) FROM schema_migrations"),
@@ -172,7 +177,8 @@ TEST_F(OpeningTest, DamageIsNamedAndNothingIsWrittenAfterwards) {
     std::vector<BookTicker> rows;
     VectorSink<BookTicker> sink(rows);
     expect_error(ErrorCode::corrupt, [&] {
-        database->store().scan({.table = &table_of<BookTicker>(), .series = {}}, sink, database.control_, database->ticket());
+        database->store().scan({.table = &table_of<BookTicker>(), .series = {}}, sink, database.control_,
+                               database->ticket());
     });
     expect_error(ErrorCode::corrupt, [&] { write_one(database, 99'999); }, {"malformed"});
     // Sticky: even what does not touch the damage.
@@ -235,7 +241,8 @@ TEST_F(OpeningTest, ALockThatAnotherProcessHoldsIsUnavailableAfterTheBusyTimeout
     ASSERT_EQ(child.hear(), "locked");
     Opened database(config(OpenMode::existing));
     const auto begun = std::chrono::steady_clock::now();
-    expect_error(ErrorCode::unavailable, [&] { write_one(database, 9); }, {"market.db", "locked by another process", "200 ms"});
+    expect_error(ErrorCode::unavailable, [&] { write_one(database, 9); },
+                 {"market.db", "locked by another process", "200 ms"});
     EXPECT_GE(std::chrono::steady_clock::now() - begun, 200ms);
     std::vector<BookTicker> rows{quote(SymbolId{1}, kNoon, 1, 2, 9)};
     const storage::sqlite::Control hurried(Deadline::in(10ms));
@@ -257,7 +264,8 @@ TEST_F(OpeningTest, AFileThatAnotherProcessHoldsAloneIsUnavailable) {
     });
     ASSERT_EQ(child.hear(), "locked");
     for (const OpenMode mode : {OpenMode::existing, OpenMode::read_only}) {
-        expect_error(ErrorCode::unavailable, [&] { const Opened database(config(mode)); }, {"locked by another process"});
+        expect_error(ErrorCode::unavailable, [&] { const Opened database(config(mode)); },
+                     {"locked by another process"});
     }
     child.say("go");
     EXPECT_EQ(child.wait(), 0);
@@ -290,6 +298,14 @@ TEST_F(OpeningTest, ARemovedLockFileIsMadeAnew) {
     EXPECT_TRUE(std::filesystem::exists(file().string() + "-lock"));
 }
 
+TEST_F(OpeningTest, MakingADatabaseWaitsForWhoeverMakesIt) {
+    storage::sqlite::FileLock other(file().string());
+    ASSERT_TRUE(other.try_exclusive());
+    expect_error(ErrorCode::unavailable, [&] { const Opened database(config()); }, {"market.db", "locked", "200 ms"});
+    other.unlock();
+    EXPECT_NO_THROW(Opened{config()});
+}
+
 TEST_F(OpeningTest, TheLockFileHasTheRightsOfTheDatabase) {
     make_database(config());
     ::chmod(file().c_str(), 0660);
@@ -302,25 +318,33 @@ TEST_F(OpeningTest, TheLockFileHasTheRightsOfTheDatabase) {
     EXPECT_EQ(found.st_mode & 0777, 0660U);
 }
 
-/// What a user without rights sees. Root has them all, so a child gives them up.
+/// Gives up root's rights for a scope.
+class AsNobody {
+ public:
+    AsNobody() {
+        if (::setegid(65534) != 0 || ::seteuid(65534) != 0) throw std::runtime_error("rights cannot be given up");
+    }
+    ~AsNobody() {
+        if (::seteuid(0) != 0 || ::setegid(0) != 0) std::abort();
+    }
+    AsNobody(const AsNobody&) = delete;
+    AsNobody& operator=(const AsNobody&) = delete;
+};
+
 class RightsTest : public SqliteTest {
  public:
-    std::string as_nobody(const Config& settings, bool writes) {
-        if (::geteuid() != 0) return "skip";
-        ChildProcess child([&](LineChannel& parent) {
-            if (::setgid(65534) != 0 || ::setuid(65534) != 0) return 1;
-            try {
-                Opened database(settings);
-                if (writes) write_one(database, 12'345);
-                parent.say("rows " + std::to_string(database->store().stats().datasets[0].rows));
-            } catch (const Error& error) {
-                parent.say(std::string(to_string(error.code())) + ": " + error.what());
-            }
-            return 0;
-        });
-        return child.hear().value_or("nothing");
+    static std::string as_nobody(const Config& settings, bool writes) {
+        const AsNobody nobody;
+        try {
+            Opened database(settings);
+            if (writes) write_one(database, 12'345);
+            const auto reader = database->open_reader(database.control_);
+            return "rows " + std::to_string(reader->query_integer("SELECT count(*) FROM book_ticker_snapshots"));
+        } catch (const Error& error) {
+            return std::string(to_string(error.code())) + ": " + error.what();
+        }
     }
-    void allow(const std::filesystem::path& path, mode_t mode) { ::chmod(path.c_str(), mode); }
+    static void allow(const std::filesystem::path& path, mode_t mode) { ::chmod(path.c_str(), mode); }
 };
 
 #define MARKETDB_SKIP_UNLESS_ROOT() \
@@ -343,6 +367,18 @@ TEST_F(RightsTest, AFolderThatMayNotBeWrittenIsReadWithoutSideFiles) {
     allow(file(), 0444);
     EXPECT_EQ(as_nobody(config(OpenMode::read_only), false), "rows 1");
     EXPECT_EQ(files(), (std::vector<std::string>{"market.db", "market.db-lock"}));
+}
+
+TEST_F(RightsTest, AFolderThatMayNotBeWrittenIsReadWhileItsOwnerWrites) {
+    MARKETDB_SKIP_UNLESS_ROOT();
+    make_database(config());
+    Opened owner(config());
+    write_one(owner, 4711);
+    allow(folder_.path(), 0555);
+    allow(file(), 0444);
+    allow(file().string() + "-wal", 0444);
+    allow(file().string() + "-shm", 0444);
+    EXPECT_EQ(as_nobody(config(OpenMode::read_only), false), "rows 2");
 }
 
 TEST_F(RightsTest, AFileThatMayNotBeReadIsUnavailable) {

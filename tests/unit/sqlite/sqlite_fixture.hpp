@@ -53,8 +53,10 @@ class VectorSink final : public storage::RowSink {
 /// The database file as another program sees it: SQLite's own library, nothing of ours.
 class ForeignConnection {
  public:
-    explicit ForeignConnection(const std::filesystem::path& file, int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) {
-        if (sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr) != SQLITE_OK) throw std::runtime_error(file.string());
+    explicit ForeignConnection(const std::filesystem::path& file,
+                               int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) {
+        if (sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr) != SQLITE_OK)
+            throw std::runtime_error(file.string());
         // Never fold the log back on the side: marketdb does that.
         sqlite3_wal_autocheckpoint(handle_, 0);
         sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -109,7 +111,8 @@ class SqliteTest : public ::testing::Test {
     }
     [[nodiscard]] std::vector<std::string> files() const {
         std::vector<std::string> names;
-        for (const auto& each : std::filesystem::directory_iterator(folder_.path())) names.push_back(each.path().filename());
+        for (const auto& each : std::filesystem::directory_iterator(folder_.path()))
+            names.push_back(each.path().filename());
         std::sort(names.begin(), names.end());
         return names;
     }
@@ -182,9 +185,7 @@ class StoreTest : public SqliteTest {
     std::int64_t count(const std::string& table) {
         return database_->connection().query_integer("SELECT count(*) FROM " + table);
     }
-    std::string query(const std::string& sql) {
-        return ForeignConnection(file(), SQLITE_OPEN_READWRITE).query(sql);
-    }
+    std::string query(const std::string& sql) { return ForeignConnection(file(), SQLITE_OPEN_READWRITE).query(sql); }
     static storage::SeriesKey series(std::int32_t id) {
         storage::SeriesKey key;
         key.id = id;
