@@ -81,10 +81,11 @@ struct Text {
 template <class Row>
 void append(Text& text, const Row& row, const std::vector<io::Instrument>& instruments) {
     std::size_t index = 0;
-    if constexpr (std::is_same_v<Row, Balance>)
+    if constexpr (std::is_same_v<Row, Balance>) {
         index = static_cast<std::size_t>(row.exchange_id);
-    else
+    } else {
         index = static_cast<std::size_t>(row.symbol_id);
+    }
     require(index < instruments.size());
     const io::Instrument& instrument = instruments[index];
     const std::string symbol = pair(instrument.symbol);

@@ -11,9 +11,9 @@
 namespace marketdb::cli {
 namespace {
 
-constexpr std::array kTick = {0.1, 0.01};         // of BTC and ETH
-constexpr std::array kLatencyMs = {8.0, 15.0, 5.0};     // of the venues
-constexpr std::array kTypicalSize = {0.8, 12.0};  // of BTC and ETH
+constexpr std::array kTick = {0.1, 0.01};            // of BTC and ETH
+constexpr std::array kLatencyMs = {8.0, 15.0, 5.0};  // of the venues
+constexpr std::array kTypicalSize = {0.8, 12.0};     // of BTC and ETH
 
 double rounded(double value, double step) {
     // Through the count of steps, so that 61700.1 is the number that one reads, not its neighbour.

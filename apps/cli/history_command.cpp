@@ -76,6 +76,7 @@ int print_history(Session& session, const Query& query, const ReadOptions& optio
                                   total.is_complete ? "" : "more than ", with_commas(total.rows)));
     }
     output().flush();
+    printer.note_hidden();
     if (without_received_at > 0) {
         note(fmt::format("{} rows without received_at left out (--clock received)", with_commas(without_received_at)));
     }

@@ -46,6 +46,8 @@ std::size_t print_once(Session& session, const Query& query, const ReadOptions& 
     RowPrinter<Row> printer(output(), session, style);
     for (const Latest<Row>& one : rows) printer.add(one.row, one.age);
     printer.finish();
+    output().flush();
+    printer.note_hidden();
     return rows.size();
 }
 
@@ -80,7 +82,6 @@ int print_latest(Session& session, const Query& query, const ReadOptions& option
         watch<Row>(session, query, options, std::max<std::chrono::microseconds>(interval, kShortestWatch));
     }
     const std::size_t rows = print_once<Row>(session, query, options);
-    output().flush();
     if (rows == 0) explain_empty_answer(session, query);
     return kOk;
 }

@@ -45,6 +45,7 @@ void print_table(Output& output, const std::vector<Field>& fields,
         table.add(std::move(record));
     }
     table.finish();
+    output.flush();
     note_hidden_columns(table.hidden());
 }
 

@@ -132,9 +132,12 @@ void RowPrinter<Row>::add(const Row& row, std::optional<std::chrono::microsecond
 template <class Row>
 void RowPrinter<Row>::finish() {
     if (style_.format == OutputFormat::json) output_.line(rows_ == 0 ? "[]" : "]");
-    if (!table_ || rows_ == 0) return;
-    table_->finish();
-    note_hidden_columns(table_->hidden());
+    if (table_ && rows_ > 0) table_->finish();
+}
+
+template <class Row>
+void RowPrinter<Row>::note_hidden() const {
+    if (table_) note_hidden_columns(table_->hidden());
 }
 
 template class RowPrinter<BookTicker>;

@@ -53,6 +53,8 @@ class RowPrinter {
     void add(const Row& row, std::optional<std::chrono::microseconds> age = {});
     /// Ends the table or array. Prints nothing for an empty table.
     void finish();
+    /// Says on standard error which columns a narrow terminal left out; after the output was flushed.
+    void note_hidden() const;
     [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
 
  private:

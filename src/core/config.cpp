@@ -121,12 +121,16 @@ void validate_postgres(const PostgresConfig& postgres) {
 
 Config Config::from_url(std::string_view url) {
     if (url.find('\0') != std::string_view::npos) throw invalid("a database URL must not hold a zero byte");
-    if (has_scheme(url, kSqliteScheme)) return from_sqlite_url(url);
-    if (has_scheme(url, "postgresql://") || has_scheme(url, "postgres://")) return from_postgres_url(url);
-    throw invalid(
-        fmt::format("'{}' is no database URL; expected sqlite:market.db, sqlite::memory: or "
-                    "postgresql://user@host/database",
-                    core::redact_target(url)));
+    const bool is_sqlite = has_scheme(url, kSqliteScheme);
+    if (!is_sqlite && !has_scheme(url, "postgresql://") && !has_scheme(url, "postgres://")) {
+        throw invalid(
+            fmt::format("'{}' is no database URL; expected sqlite:market.db, sqlite::memory: or "
+                        "postgresql://user@host/database",
+                        core::redact_target(url)));
+    }
+    Config config = is_sqlite ? from_sqlite_url(url) : from_postgres_url(url);
+    config.set_keys = {"url"};
+    return config;
 }
 
 std::string Config::redacted_url() const {

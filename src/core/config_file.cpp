@@ -245,6 +245,7 @@ class SectionReader {
             return;
         }
         known->apply(config_, Setting(file_, shown, value, config_.notices));
+        config_.set_keys.push_back(path);
     }
 
     void check_target(const YAML::Node& section) {

@@ -66,17 +66,13 @@ class Writer {
     }
     void text(std::string_view name, std::string_view value) {
         begin(name);
-        if (json_)
-            append_json_string(out_, value);
-        else
-            append_csv_field(out_, value);
+        if (!json_) return append_csv_field(out_, value);
+        append_json_string(out_, value);
     }
     void number(std::string_view name, double value) {
         begin(name);
-        if (std::isfinite(value))
-            core::append_double(out_, value);
-        else if (json_)
-            out_ += "null";
+        if (std::isfinite(value)) return core::append_double(out_, value);
+        if (json_) out_ += "null";
     }
     void integer(std::string_view name, std::int64_t value) {
         begin(name);

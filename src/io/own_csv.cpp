@@ -13,10 +13,11 @@ class OwnCsv final : public RowFormat<Row> {
         : columns_(std::move(columns)), count_(layout.columns.size()), own_row_(layout, context) {}
 
     bool read(std::string_view record, Row& row) override {
-        if (record.find('"') == std::string_view::npos)
+        if (record.find('"') == std::string_view::npos) {
             columns_.take_plain(record);
-        else
+        } else {
             columns_.take_quoted(record);
+        }
         for (std::size_t index = 0; index < count_; ++index) {
             cells_[index] = {columns_.has(index) ? Cell::Type::any : Cell::Type::absent, columns_[index].text};
         }

@@ -25,10 +25,12 @@ struct Member {
 /// Collects the members of one flat object. Numbers stay text: Boost.JSON 1.81 rounds some wrongly in the last bit.
 struct FlatObjectHandler {
     using ErrorCode = boost::system::error_code;
+    // NOLINTBEGIN(readability-identifier-naming): the names that basic_parser asks for.
     static constexpr std::size_t max_object_size = Columns::kMaxColumns;
     static constexpr std::size_t max_array_size = 0;
     static constexpr std::size_t max_key_size = 64;
     static constexpr std::size_t max_string_size = std::size_t{1} << 20;
+    // NOLINTEND(readability-identifier-naming)
 
     std::string text;
     std::vector<Member> members;

@@ -21,10 +21,8 @@ bool open_quote_after(std::string_view text, bool open) noexcept {
         if (open) {
             if (c != '"') continue;
             const bool doubled = at + 1 < text.size() && text[at + 1] == '"';
-            if (doubled)
-                ++at;
-            else
-                open = false;
+            at += doubled ? 1U : 0U;
+            open = doubled;
         } else if (c == '"' && at_field_start) {
             open = true;
         }

@@ -62,6 +62,10 @@ void DatabaseManager::Impl::abandon() noexcept {
     }
     if (timer) asio::post(strand_, [timer] { timer->cancel(); });
     timer.reset();
+    if (!io_thread_) return;
+    // These point into the context that goes with the thread.
+    strand_ = {};
+    executor_ = {};
     io_thread_.reset();
 }
 

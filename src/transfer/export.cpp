@@ -73,7 +73,8 @@ class Exporter {
         try {
             co_await export_all();
         } catch (const boost::system::system_error&) {
-            throw Error(ErrorCode::cancelled, "the export was cancelled");  // Asio's word for a coroutine that was cancelled while it waited
+            throw Error(ErrorCode::cancelled,
+                        "the export was cancelled");  // Asio's word for a coroutine that was cancelled while it waited
         }
         report_.without_received_at = reader_.without_received_at();
         co_return report_;

@@ -153,7 +153,7 @@ boost::asio::awaitable<void> ImportRun::describe_skipped() {
     try {
         const Chunk chunk = co_await reader->finish();
         take_over(*reader, chunk);
-        note_rows(chunk.batch.rows);
+        note_rows(chunk.batch);
         report_instruments();
         report_.first = report_.last = kNoTime;
     } catch (const FileError&) {
@@ -178,17 +178,18 @@ void ImportRun::add_warnings(const FileReader& reader) {
 }
 
 /// Which instruments the rows use, and their times.
-void ImportRun::note_rows(const io::Rows& rows) {
+void ImportRun::note_rows(const io::Batch& batch) {
     chunk_first_ = chunk_last_ = kNoTime;
     std::visit(
-        [this](const auto& each) {
-            for (const auto& row : each) {
-                instruments_.use(static_cast<std::size_t>(owner_of(row)));
+        [this, &batch](const auto& each) {
+            for (std::size_t at = 0; at < each.size(); ++at) {
+                const auto& row = each[at];
+                instruments_.use(static_cast<std::size_t>(owner_of(row)), batch.lines[at]);
                 if (!is_present(chunk_first_) || row.timestamp < chunk_first_) chunk_first_ = row.timestamp;
                 chunk_last_ = std::max(chunk_last_, row.timestamp);  // kNoTime is before every time
             }
         },
-        rows);
+        batch.rows);
     if (!is_present(chunk_first_)) return;
     if (!is_present(report_.first) || chunk_first_ < report_.first) report_.first = chunk_first_;
     report_.last = std::max(report_.last, chunk_last_);
@@ -210,7 +211,7 @@ boost::asio::awaitable<void> ImportRun::validate() {
         if (options_.on_error == OnError::stop) refuse_errors(chunk.batch.errors);
         report_.rejected += chunk.batch.errors.size();
         total_rows_ += chunk.batch.read;
-        note_rows(chunk.batch.rows);
+        note_rows(chunk.batch);
         tell_progress(/*validating=*/true, total_rows_, chunk.bytes, chunk.total_bytes);
         stop_if_asked();
     }
@@ -218,6 +219,8 @@ boost::asio::awaitable<void> ImportRun::validate() {
     add_warnings(*reader);
     is_validated_ = true;
     co_await instruments_.look_up(are_balances());
+    if (options_.on_error == OnError::stop) instruments_.require_no_refusal();
+    report_.rejected += instruments_.refused_rows();
     report_instruments();
     co_await warn_of_single_trades(report_.first, report_.last);
 }
@@ -248,8 +251,9 @@ boost::asio::awaitable<void> ImportRun::place(Chunk chunk) {
     if (is_validated_ && !chunk.batch.errors.empty()) refuse_changed_file();
     if (options_.on_error == OnError::stop) refuse_errors(chunk.batch.errors);
     if (!is_validated_) {
-        note_rows(chunk.batch.rows);
+        note_rows(chunk.batch);
         co_await instruments_.look_up(are_balances());
+        reject_refused_rows(chunk.batch);
         co_await warn_of_single_trades(chunk_first_, chunk_last_);
     }
     co_await instruments_.create();
@@ -257,6 +261,26 @@ boost::asio::awaitable<void> ImportRun::place(Chunk chunk) {
     co_await quarantine(std::move(chunk.batch.errors));
     co_await insert_rows(std::move(chunk.batch.rows));
     rows_seen_ += chunk.batch.read;
+}
+
+/// Moves the rows of symbols that cannot be created from the rows to the errors.
+void ImportRun::reject_refused_rows(io::Batch& batch) const {
+    std::visit(
+        [&](auto& each) {
+            std::size_t kept = 0;
+            for (std::size_t at = 0; at < each.size(); ++at) {
+                std::string refusal = instruments_.refusal(static_cast<std::size_t>(owner_of(each[at])));
+                if (!refusal.empty()) {
+                    batch.errors.push_back({batch.lines[at], std::move(refusal), {}});
+                    continue;
+                }
+                batch.lines[kept] = batch.lines[at];
+                each[kept++] = each[at];
+            }
+            each.resize(kept);
+            batch.lines.resize(kept);
+        },
+        batch.rows);
 }
 
 boost::asio::awaitable<void> ImportRun::begin_source() {

@@ -56,7 +56,8 @@ class ImportRun {
     [[nodiscard]] std::unique_ptr<FileReader> make_reader();
     void take_over(const FileReader& reader, const Chunk& chunk);
     void add_warnings(const FileReader& reader);
-    void note_rows(const io::Rows& rows);
+    void note_rows(const io::Batch& batch);
+    void reject_refused_rows(io::Batch& batch) const;
     void point_rows_at_database(io::Rows& rows) const;
     void report_instruments();
     void refuse_errors(const std::vector<io::RowError>& errors) const;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/text.hpp"
 #include "transfer/file_error.hpp"
 
 namespace marketdb::transfer {
@@ -24,7 +25,12 @@ void Instruments::append(const std::vector<io::Instrument>& instruments) {
     }
 }
 
-void Instruments::use(std::size_t index) { entries_.at(index).is_used = true; }
+void Instruments::use(std::size_t index, std::int64_t line) {
+    Entry& entry = entries_[index];
+    if (!entry.is_used) entry.first_line = line;
+    entry.is_used = true;
+    ++entry.rows;
+}
 
 boost::asio::awaitable<void> Instruments::look_up(bool are_balances) {
     are_balances_ = are_balances;
@@ -64,21 +70,36 @@ void Instruments::look_up_one(Entry& entry, const StoredExchange& exchange) cons
         entry.instrument.symbol = found->second;
         return;
     }
-    require_pair(entry.instrument);
-    entry.is_new = true;
+    entry.is_refused = entry.instrument.symbol.symbol_base.empty() || entry.instrument.symbol.symbol_quote.empty();
+    entry.is_new = !entry.is_refused;
 }
 
-void Instruments::require_pair(const io::Instrument& instrument) const {
-    if (!instrument.symbol.symbol_base.empty() && !instrument.symbol.symbol_quote.empty()) return;
-    throw FileError(ErrorCode::invalid_argument,
-                    fmt::format("{}: symbol {} of {} is not known and cannot be split into base and quote; give --base "
-                                "and --quote",
-                                file_, instrument.symbol.exchange_symbol.view(), instrument.exchange));
+std::string Instruments::refusal(std::size_t index) const {
+    const Entry& entry = entries_[index];
+    if (!entry.is_refused) return {};
+    return fmt::format(
+        "column symbol: `{}` is no symbol of {} that is known, and cannot be split into base and quote; give "
+        "--base and --quote",
+        core::printable(entry.instrument.symbol.exchange_symbol), entry.instrument.exchange);
+}
+
+std::uint64_t Instruments::refused_rows() const noexcept {
+    std::uint64_t rows = 0;
+    for (const Entry& entry : entries_) rows += entry.is_refused ? entry.rows : 0;
+    return rows;
+}
+
+void Instruments::require_no_refusal() const {
+    for (std::size_t index = 0; index < entries_.size(); ++index) {
+        if (!entries_[index].is_refused) continue;
+        throw FileError(ErrorCode::invalid_argument,
+                        fmt::format("{}:{}: {}", file_, entries_[index].first_line, refusal(index)));
+    }
 }
 
 boost::asio::awaitable<void> Instruments::create() {
     for (Entry& entry : entries_) {
-        if (!entry.is_used || entry.id != 0) continue;
+        if (!entry.is_stored_or_will_be() || entry.id != 0) continue;
         const Exchange exchange = co_await db_.ensure_exchange(entry.instrument.exchange);
         if (are_balances_) {
             entry.id = static_cast<std::int32_t>(exchange.id);
@@ -102,7 +123,8 @@ std::vector<SymbolId> Instruments::known_symbols() const {
 std::string Instruments::exchanges() const {
     std::vector<std::string> names;
     for (const Entry& entry : entries_) {
-        if (entry.is_used && !contains(names, entry.instrument.exchange)) names.push_back(entry.instrument.exchange);
+        if (entry.is_stored_or_will_be() && !contains(names, entry.instrument.exchange))
+            names.push_back(entry.instrument.exchange);
     }
     return fmt::format("{}", fmt::join(names, ","));
 }
@@ -110,7 +132,7 @@ std::string Instruments::exchanges() const {
 std::vector<std::string> Instruments::symbols() const {
     std::vector<std::string> names;
     for (const Entry& entry : entries_) {
-        if (!entry.is_used) continue;
+        if (!entry.is_stored_or_will_be()) continue;
         const Symbol& symbol = entry.instrument.symbol;
         std::string name = are_balances_ ? symbol.symbol_base.str() : pair(symbol);
         if (!contains(names, name)) names.push_back(std::move(name));

@@ -26,12 +26,17 @@ class Instruments {
 
     /// Takes over instruments in the file's order.
     void append(const std::vector<io::Instrument>& instruments);
-    /// Rows of this instrument are to be stored. `index` as in `io::Rows`.
-    void use(std::size_t index);
+    /// Rows of this instrument are to be stored. `index` as in `io::Rows`; `line` is that of the row.
+    void use(std::size_t index, std::int64_t line);
 
     /// Looks for the used instruments in the database; creates nothing.
-    /// Errors: FileError  one is unknown and its base and quote are not known either.
     boost::asio::awaitable<void> look_up(bool are_balances);
+    /// Why an instrument cannot be created (it is unknown, and so are its base and quote); empty if it can.
+    [[nodiscard]] std::string refusal(std::size_t index) const;
+    /// Rows of such instruments.
+    [[nodiscard]] std::uint64_t refused_rows() const noexcept;
+    /// Errors: FileError  there is a refusal; names file and line.
+    void require_no_refusal() const;
     /// Creates the exchanges and symbols of the used instruments that are missing; `look_up` comes before.
     boost::asio::awaitable<void> create();
 
@@ -49,9 +54,14 @@ class Instruments {
     struct Entry {
         io::Instrument instrument;
         std::int32_t id = 0;
+        std::int64_t first_line = 0;
+        std::uint64_t rows = 0;
         bool is_used = false;
         bool is_looked_up = false;
         bool is_new = false;
+        bool is_refused = false;
+
+        [[nodiscard]] bool is_stored_or_will_be() const noexcept { return is_used && !is_refused; }
     };
 
     /// The symbols of an exchange by their spelling.
@@ -62,7 +72,6 @@ class Instruments {
 
     boost::asio::awaitable<StoredExchange> load_exchange(std::string enum_value);
     void look_up_one(Entry& entry, const StoredExchange& exchange) const;
-    void require_pair(const io::Instrument& instrument) const;
 
     DatabaseManager& db_;
     std::string file_;

@@ -242,6 +242,20 @@ TEST_F(ReadCommands, NothingIsCreatedByReading) {
     EXPECT_EQ(file_names(), std::vector<std::string>{});
 }
 
+TEST_F(ReadCommands, ReadingLeavesNoFileBehind) {
+    import_samples();
+    const std::vector<std::string> before = file_names();
+    const std::string bytes = read_file("marketdb.db");
+    answer({"latest", "quotes"});
+    answer({"history", "trades", "--json"});
+    answer({"export", "trades"});
+    answer({"stats"});
+    answer({"migrate", "status"});
+    answer({"cleanup", "--older-than", "1d", "--dry-run"});
+    EXPECT_EQ(file_names(), before);
+    EXPECT_EQ(read_file("marketdb.db"), bytes);
+}
+
 TEST_F(ReadCommands, WhatIsNoDatabaseIsRefusedAndLeftAlone) {
     write_file("marketdb.db",
                "this is no database, just a text that is long enough to look like a header of one. ........");

@@ -307,7 +307,7 @@ TEST_P(BadInput, TextThatNamesNothingIsAnErrorAndHarmless) {
     EXPECT_EQ(wait(db().get_database_stats()).symbols, 1U);
 }
 
-TEST_P(BadInput, AQuarantinedRowMayHoldAnyText) {
+TEST_P(BadInput, AQuarantinedRowMayHoldAnyTextThatIsText) {
     Source source;
     source.kind = "import";
     source.name = "bad.csv";
@@ -316,10 +316,13 @@ TEST_P(BadInput, AQuarantinedRowMayHoldAnyText) {
     row.line = 7;
     row.dataset = "trades";
     row.reason = "column price: 'x' is no number";
-    row.text = "\xff'\";--\x01";
+    row.text = "\xe5\xb8\x81'\";--\x01";
     const std::vector<QuarantinedRow> rows{row, row};
     EXPECT_EQ(wait(db().insert_quarantined_rows(rows)), result(1, 0, 0, 1));
     EXPECT_EQ(wait(db().insert_quarantined_rows(rows)), result(0, 0, 1, 1)) << "equal (source, line) is written once";
+    row.line = 8;
+    row.text = "\xff";
+    expect_error(ErrorCode::invalid_argument, [&] { wait(db().insert_quarantined_rows({row})); }, {"text"});
     EXPECT_EQ(wait(db().get_database_stats()).quarantined, 1U);
 }
 

@@ -51,8 +51,9 @@ class HistoryModel : public EngineTest {
         for (const char* base : {"BTC", "ETH", "SOL", "XRP", "ADA"}) symbols.push_back(make_symbol(base).id);
         std::map<std::tuple<SymbolId, Timestamp, std::int64_t>, BookTicker> rows;
         for (int i = 0; i < kRows; ++i) {
-            BookTicker row = quote(symbols[random() % symbols.size()], kNoon + std::chrono::milliseconds(random() % 3'000),
-                                   100 + i, 101 + i, static_cast<std::int64_t>(random() % 3));
+            BookTicker row =
+                quote(symbols[random() % symbols.size()], kNoon + std::chrono::milliseconds(random() % 3'000), 100 + i,
+                      101 + i, static_cast<std::int64_t>(random() % 3));
             if (random() % 8 != 0) {
                 row.received_at = row.timestamp + std::chrono::milliseconds(static_cast<int>(random() % 400) - 150);
             }
@@ -66,7 +67,9 @@ class HistoryModel : public EngineTest {
 
     static HistoryFilter random_question(std::mt19937& random) {
         HistoryFilter filter;
-        const auto moment = [&random] { return kNoon + std::chrono::milliseconds(static_cast<int>(random() % 3'600) - 300); };
+        const auto moment = [&random] {
+            return kNoon + std::chrono::milliseconds(static_cast<int>(random() % 3'600) - 300);
+        };
         if (random() % 2 == 0) filter.start = moment();
         if (random() % 2 == 0) filter.end = std::max(moment(), filter.start);
         if (random() % 2 == 0) filter.clock = ClockKind::received;

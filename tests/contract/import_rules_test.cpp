@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <thread>
@@ -164,6 +165,34 @@ TEST_P(ImportRules, QuarantineOfAFileWithoutAnyGoodRowCreatesNoSymbol) {
     EXPECT_EQ(count_quarantined(), 250U);
     EXPECT_EQ(stored_reference(), Lines{});
     EXPECT_EQ(stored_sources(), Lines{"bad.csv finished 0"});
+}
+
+TEST_P(ImportRules, ASymbolThatCannotBeSplitIsRefusedUnlessItIsKnown) {
+    const std::filesystem::path given =
+        file("quotes.csv", tardis_quotes(1) + "bitmex,XYZ1234,1723118403000000,1723118403000000,2,101,100,1\n");
+    const ImportReport refused = import(given);
+    EXPECT_EQ(refused.error_code, ErrorCode::invalid_argument);
+    EXPECT_EQ(refused.error.find(given.string() + ":3: column symbol: `XYZ1234`"), 0U) << refused.error;
+    EXPECT_NE(refused.error.find("--base"), std::string::npos) << refused.error;
+    expect_nothing_stored();
+
+    ImportOptions options;
+    options.on_error = OnError::quarantine;
+    options.dry_run = true;
+    EXPECT_EQ(import_whole(given, options).rejected, 1U);
+    options.dry_run = false;
+    const ImportReport half = import_whole(given, options);
+    EXPECT_EQ(half.rejected, 1U);
+    EXPECT_EQ(half.written, result(1));
+    EXPECT_EQ(half.symbols, Lines{"BTC/USDT"});
+    EXPECT_EQ(count_quarantined(), 1U);
+
+    make_symbol("XYZ", "USD", "BITMEX_FUTURES", "XYZ1234");
+    options.force = true;
+    options.on_error = OnError::stop;
+    const ImportReport whole = import_whole(given, options);
+    EXPECT_EQ(whole.written, result(1, 0, 1));
+    EXPECT_EQ(whole.symbols, (Lines{"BTC/USDT", "XYZ/USD"}));
 }
 
 TEST_P(ImportRules, ADryRunTellsEverythingAndWritesNothing) {
@@ -497,16 +526,20 @@ TEST_P(ImportRules, ACancelledImportIsCompletedByTheNext) {
     EXPECT_GE(rest.written.unchanged, 500U);
     EXPECT_EQ(stored_quotes().size(), 2'000U);
 
-    const std::filesystem::path exported_file = folder() / "quotes.csv";
+    // The header comes first; the rows are cancelled.
+    std::string text;
     const std::exception_ptr thrown = cancelled_early<ExportReport>([&](const auto& ask) {
-        ask();
-        return export_file(db(), Dataset::book_tickers, {}, exported_file, ExportFormat::csv);
+        const auto write = [&text, ask](std::string_view lines) {
+            text += lines;
+            ask();
+        };
+        return export_rows(db(), Dataset::book_tickers, {}, ExportFormat::csv, write);
     });
-    if (thrown != nullptr) {
+    if (thrown == nullptr) {
+        EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2'001);  // the rows were faster
+    } else {
         expect_error(ErrorCode::cancelled, [&] { std::rethrow_exception(thrown); });
-        EXPECT_FALSE(std::filesystem::exists(exported_file));
     }
-    EXPECT_FALSE(std::filesystem::exists(exported_file.string() + ".part"));
 }
 
 TEST(ImportAndExport, AFullDiskIsResourceExhaustedAndLeavesNothing) {

@@ -153,7 +153,8 @@ TEST_F(LatestCacheTest, AWrittenRowThatIsOlderIsIgnoredAndStartsNoLifetime) {
 TEST_F(LatestCacheTest, AWriteThatChangesTheNewestRowHasTheDatabaseAsked) {
     quotes_.answer({key(kBtc)}, {quote(kBtc, kNoon, 100, 101)});
     const auto unknown = quotes_.write({quote(kBtc, kNoon, 100, 102)}, kStart + 10s);
-    EXPECT_EQ(unknown, std::vector{key(kBtc)}) << "of two such writes at once memory cannot tell which was committed last";
+    EXPECT_EQ(unknown, std::vector{key(kBtc)})
+        << "of two such writes at once memory cannot tell which was committed last";
     EXPECT_EQ(quotes_.ask(key(kBtc), kStart + 10s), Answer::unknown);
 }
 
