@@ -107,7 +107,8 @@ struct Latest {
     std::chrono::microseconds age{0};  ///< Now minus received_at, else minus timestamp. May be negative (clock skew).
 };
 
-/// What a write did. inserted + updated + unchanged + folded = rows given.
+/// What a write did. inserted + updated + unchanged + folded = rows given, and the zeros that a complete balance snapshot
+/// adds.
 struct WriteResult {
     std::uint64_t inserted = 0;
     std::uint64_t updated = 0;    ///< The key was there with other values; merged.

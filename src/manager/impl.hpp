@@ -208,6 +208,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
                                     std::chrono::microseconds interval);
     awaitable<void> tick();
     awaitable<void> refresh_latest();
+    /// Reads the reference data if the database says that it changed. Whoever asks looks into memory again whatever comes
+    /// back: the maintenance may have read the change a moment before.
     awaitable<bool> refresh_if_changed(Deadline deadline);
     [[nodiscard]] const Symbol* find_anywhere(ExchangeId exchange, const std::string& text) const;
     [[nodiscard]] std::vector<Symbol> match_series(const std::string& exchange, const std::string& text) const;
@@ -249,8 +251,6 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     SourceId session_{};
     std::set<SourceId> known_sources_;  // seen in the database
     std::shared_ptr<boost::asio::steady_timer> timer_;
-
-    mutable std::mutex log_mutex_;  // the hook is never called twice at once
 };
 
 }  // namespace marketdb

@@ -18,6 +18,17 @@ namespace {
 
 namespace asio = boost::asio;
 
+/// The engine speaks from threads of its own: the hook is never called twice at once.
+Config with_serial_log(Config config) {
+    if (!config.log) return config;
+    config.log = [mutex = std::make_shared<std::mutex>(), hook = std::move(config.log)](LogLevel level,
+                                                                                        std::string_view text) {
+        const std::scoped_lock lock(*mutex);
+        hook(level, text);
+    };
+    return config;
+}
+
 constexpr auto kSessionRowsDeadline = std::chrono::seconds(5);
 
 }  // namespace
@@ -39,7 +50,7 @@ IoThread::~IoThread() {
 }
 
 DatabaseManager::Impl::Impl(Config config, std::optional<asio::any_io_executor> executor)
-    : config_(std::move(config)),
+    : config_(with_serial_log(std::move(config))),
       clock_(config_.clock ? config_.clock : system_clock()),
       io_thread_(executor ? nullptr : std::make_unique<IoThread>()),
       executor_(executor ? *executor : asio::any_io_executor(io_thread_->context().get_executor())),
@@ -98,9 +109,7 @@ bool DatabaseManager::Impl::waits_here() const {
 }
 
 void DatabaseManager::Impl::log(LogLevel level, std::string_view text) const {
-    if (!config_.log) return;
-    const std::scoped_lock lock(log_mutex_);
-    config_.log(level, text);
+    if (config_.log) config_.log(level, text);
 }
 
 asio::awaitable<void> DatabaseManager::Impl::initialize(std::shared_ptr<Impl> self, Deadline deadline) {

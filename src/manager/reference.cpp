@@ -131,8 +131,8 @@ boost::asio::awaitable<bool> DatabaseManager::Impl::refresh_if_changed(Deadline 
 boost::asio::awaitable<std::optional<Exchange>> DatabaseManager::Impl::get_exchange(ExchangeId id, Deadline deadline) {
     const Exchange* found = reference_.find_exchange(id);
     if (found == nullptr) {
-        const bool changed = co_await refresh_if_changed(deadline);
-        if (changed) found = reference_.find_exchange(id);
+        co_await refresh_if_changed(deadline);
+        found = reference_.find_exchange(id);
     }
     if (found == nullptr) co_return std::nullopt;
     co_return *found;
@@ -142,8 +142,8 @@ boost::asio::awaitable<std::optional<Exchange>> DatabaseManager::Impl::get_excha
                                                                                     Deadline deadline) {
     const Exchange* found = reference_.find_exchange(enum_value);
     if (found == nullptr) {
-        const bool changed = co_await refresh_if_changed(deadline);
-        if (changed) found = reference_.find_exchange(enum_value);
+        co_await refresh_if_changed(deadline);
+        found = reference_.find_exchange(enum_value);
     }
     if (found == nullptr) co_return std::nullopt;
     co_return *found;
@@ -152,8 +152,8 @@ boost::asio::awaitable<std::optional<Exchange>> DatabaseManager::Impl::get_excha
 boost::asio::awaitable<std::optional<Symbol>> DatabaseManager::Impl::get_symbol(SymbolId id, Deadline deadline) {
     const Symbol* found = reference_.find_symbol(id);
     if (found == nullptr) {
-        const bool changed = co_await refresh_if_changed(deadline);
-        if (changed) found = reference_.find_symbol(id);
+        co_await refresh_if_changed(deadline);
+        found = reference_.find_symbol(id);
     }
     if (found == nullptr) co_return std::nullopt;
     co_return *found;
@@ -168,8 +168,7 @@ boost::asio::awaitable<std::optional<Symbol>> DatabaseManager::Impl::get_symbol_
         std::erase_if(
             found, [type](const Symbol* symbol) { return type != MarketType::unknown && symbol->symbol_type != type; });
         if (!found.empty() || attempt > 0) break;
-        const bool changed = co_await refresh_if_changed(deadline);
-        if (!changed) break;
+        co_await refresh_if_changed(deadline);
     }
     if (found.empty()) co_return std::nullopt;
     const Symbol* best = reference_.find_symbol(exchange, text);
@@ -218,8 +217,8 @@ boost::asio::awaitable<Symbol> DatabaseManager::Impl::resolve_symbol(std::string
     if (!venue) throw unknown_exchange(exchange);
     const Symbol* symbol = find_anywhere(venue->id, text);
     if (symbol == nullptr) {
-        const bool changed = co_await refresh_if_changed(deadline);
-        if (changed) symbol = find_anywhere(venue->id, text);
+        co_await refresh_if_changed(deadline);
+        symbol = find_anywhere(venue->id, text);
     }
     if (symbol == nullptr) {
         throw Error(ErrorCode::unknown_symbol,
@@ -315,8 +314,8 @@ boost::asio::awaitable<Symbol> DatabaseManager::Impl::ensure_symbol(Symbol symbo
     for (int attempt = 0;; ++attempt) {
         const Symbol* known = find();
         if (known == nullptr) {
-            const bool changed = co_await refresh_if_changed(deadline);
-            if (changed) known = find();
+            co_await refresh_if_changed(deadline);
+            known = find();
         }
         if (known != nullptr) co_return *known;
         try {
@@ -382,17 +381,12 @@ boost::asio::awaitable<std::vector<SeriesKey>> DatabaseManager::Impl::choose_ser
                                                                                     const OwnedSeriesFilter& filter,
                                                                                     Deadline deadline) {
     if (table.dataset != Dataset::balances) {
-        std::exception_ptr failure;
-        std::vector<SeriesKey> chosen;
         try {
-            chosen = choose_symbols(filter);
+            co_return choose_symbols(filter);
         } catch (const Error& error) {
             if (error.code() == ErrorCode::ambiguous) throw;
-            failure = std::current_exception();
         }
-        if (!failure) co_return chosen;
-        const bool changed = co_await refresh_if_changed(deadline);
-        if (!changed) std::rethrow_exception(failure);
+        co_await refresh_if_changed(deadline);
         co_return choose_symbols(filter);
     }
 
@@ -402,8 +396,7 @@ boost::asio::awaitable<std::vector<SeriesKey>> DatabaseManager::Impl::choose_ser
             if (fits_or_empty(filter.exchange, one->enum_value)) venues.push_back(one->id);
         }
         if (!venues.empty() || filter.exchange.empty() || attempt > 0) break;
-        const bool changed = co_await refresh_if_changed(deadline);
-        if (!changed) break;
+        co_await refresh_if_changed(deadline);
     }
     if (venues.empty() && !filter.exchange.empty()) throw unknown_exchange(filter.exchange);
 

@@ -24,7 +24,8 @@ std::string host_name() {
     return name.data();
 }
 
-/// The newest row of each series of a batch that is sorted by key.
+/// The rows of the last time of each series of a batch that is sorted by key. All of them: a trade that is stored already
+/// keeps its stored sequence, so the batch alone does not say which of them is the newest.
 RowBuffer newest_per_series(RowSpan rows) {
     const Table& table = *rows.table;
     const storage::Column& time = *table.find(Role::event_time);
@@ -33,13 +34,9 @@ RowBuffer newest_per_series(RowSpan rows) {
     while (begin < rows.count) {
         std::size_t end = begin + 1;
         while (end < rows.count && storage::compare(rows.row(begin), rows.row(end), table, table.series) == 0) ++end;
-        // Keys are sorted by time first, so the newest is among the rows of the last time.
-        std::size_t best = end - 1;
-        for (std::size_t i = end - 1; i > begin; --i) {
-            if (storage::compare(rows.row(i - 1), rows.row(end - 1), time) != 0) break;
-            if (storage::compare(rows.row(i - 1), rows.row(best), table, table.order) > 0) best = i - 1;
-        }
-        newest.push(rows.row(best));
+        std::size_t first = end - 1;
+        while (first > begin && storage::compare(rows.row(first - 1), rows.row(end - 1), time) == 0) --first;
+        for (std::size_t i = first; i < end; ++i) newest.push(rows.row(i));
         begin = end;
     }
     return newest;

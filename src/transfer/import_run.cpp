@@ -289,8 +289,7 @@ boost::asio::awaitable<void> ImportRun::begin_source() {
         source_ = *finished_source_;
         co_return;
     }
-    Source source = make_import_source(file_, sha256_);
-    source.started_at = system_clock()->now();
+    const Source source = make_import_source(file_, sha256_);
     source_ = co_await db_.begin_source(source);
 }
 

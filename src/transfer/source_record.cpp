@@ -1,5 +1,7 @@
 #include "transfer/source_record.hpp"
 
+#include "core/text.hpp"
+
 #include <cstddef>
 
 namespace marketdb::transfer {
@@ -22,7 +24,8 @@ template <std::size_t Capacity>
 Source make_import_source(const std::filesystem::path& file, const std::string& sha256) {
     Source source;
     source.kind = kImportKind;
-    source.name = cut<254>(file.filename().string());
+    // A name need not be text; what is shown of it is.
+    source.name = cut<254>(core::printable(file.filename().string(), 254));
     source.sha256 = sha256;
     return source;
 }

@@ -6,12 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
 #include <thread>
-
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/post.hpp>
 
 #include "../support/child_process.hpp"
 #include "import_fixture.hpp"
@@ -20,7 +15,6 @@ namespace marketdb::testing {
 namespace {
 
 MARKETDB_IMPORT_SUITE(ImportRules);
-MARKETDB_SHARED_IMPORT_SUITE(ImportByTwoProcesses);
 
 constexpr std::string_view kHeader =
     "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n";
@@ -229,42 +223,6 @@ TEST_P(ImportRules, ADryRunCountsWhatQuarantineWouldReject) {
     options.on_error = OnError::quarantine;
     EXPECT_EQ(import_whole(given, options).rejected, 1U);
     expect_nothing_stored();
-}
-
-TEST_P(ImportRules, AStoppedImportIsCompletedByTheNext) {
-    std::atomic<bool> stop{false};
-    ImportOptions options;
-    options.batch_rows = 100;
-    options.stop = &stop;
-    options.on_progress = [&stop](const ImportProgress& progress) {
-        if (!progress.validating && progress.rows == 300) stop = true;
-    };
-    const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
-    expect_error(ErrorCode::cancelled, [&] { import(given, options); },
-                 {"quotes.csv", "first 300 rows", "inserted 300"});
-    EXPECT_EQ(stored_quotes().size(), 300U);
-    EXPECT_EQ(stored_sources(), Lines{"quotes.csv unfinished"});
-
-    stop = false;
-    options.on_progress = nullptr;
-    const ImportReport rest = import_whole(given, options);
-    EXPECT_FALSE(rest.skipped);
-    EXPECT_EQ(rest.written, result(700, 0, 300));
-    EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 1000"});
-    EXPECT_EQ(stored_quotes().size(), 1'000U);
-    EXPECT_TRUE(import_whole(given).skipped);
-}
-
-TEST_P(ImportRules, AStopWhileAFileIsValidatedStoresNothing) {
-    std::atomic<bool> stop{false};
-    ImportOptions options;
-    options.batch_rows = 100;
-    options.stop = &stop;
-    options.on_progress = [&stop](const ImportProgress& progress) { stop = progress.rows >= 500; };
-    const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
-    expect_error(ErrorCode::cancelled, [&] { import(given, options); }, {"nothing of it was stored"});
-    expect_nothing_stored();
-    expect_error(ErrorCode::cancelled, [&] { import(given, options); }, {"nothing of it was stored"});
 }
 
 TEST_P(ImportRules, ProgressCountsRowsAndBytesOfBothPasses) {
@@ -489,59 +447,6 @@ TEST_P(ImportRules, FilesRunOnAProgramsOwnExecutor) {
     EXPECT_EQ(EngineFixture::run(body(db(), given)), std::this_thread::get_id());
 }
 
-/// Runs an operation on an `io_context` and cancels it as soon as `ask` was called. Returns what it threw.
-template <class T, class Start>
-std::exception_ptr cancelled_early(Start start) {
-    boost::asio::io_context context;
-    boost::asio::cancellation_signal signal;
-    const auto ask = [&] {
-        boost::asio::post(context, [&] { signal.emit(boost::asio::cancellation_type::terminal); });
-    };
-    std::exception_ptr thrown;
-    const auto done = [&](std::exception_ptr failure, const T&) { thrown = failure; };
-    boost::asio::co_spawn(context, start(ask), boost::asio::bind_cancellation_slot(signal.slot(), done));
-    context.run();
-    return thrown;
-}
-
-TEST_P(ImportRules, ACancelledImportIsCompletedByTheNext) {
-    const std::filesystem::path given = file("quotes.csv", tardis_quotes(2'000));
-    static_cast<void>(db());
-    for (const bool validating : {true, false}) {
-        ImportOptions options;
-        options.batch_rows = 100;
-        const std::exception_ptr thrown = cancelled_early<ImportReport>([&](const auto& ask) {
-            options.on_progress = [ask, validating](const ImportProgress& progress) {
-                if (progress.validating == validating && progress.rows == 500) ask();
-            };
-            return import_file(db(), given, options);
-        });
-        ASSERT_NE(thrown, nullptr);
-        expect_error(ErrorCode::cancelled, [&] { std::rethrow_exception(thrown); });
-        if (validating) expect_nothing_stored();
-    }
-    EXPECT_EQ(stored_sources(), Lines{"quotes.csv unfinished"});
-    const ImportReport rest = import_whole(given);
-    EXPECT_EQ(rest.written.inserted + rest.written.unchanged, 2'000U);
-    EXPECT_GE(rest.written.unchanged, 500U);
-    EXPECT_EQ(stored_quotes().size(), 2'000U);
-
-    // The header comes first; the rows are cancelled.
-    std::string text;
-    const std::exception_ptr thrown = cancelled_early<ExportReport>([&](const auto& ask) {
-        const auto write = [&text, ask](std::string_view lines) {
-            text += lines;
-            ask();
-        };
-        return export_rows(db(), Dataset::book_tickers, {}, ExportFormat::csv, write);
-    });
-    if (thrown == nullptr) {
-        EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2'001);  // the rows were faster
-    } else {
-        expect_error(ErrorCode::cancelled, [&] { std::rethrow_exception(thrown); });
-    }
-}
-
 TEST(ImportAndExport, AFullDiskIsResourceExhaustedAndLeavesNothing) {
     const TemporaryFolder folder;
     ChildProcess child([&folder](LineChannel&) {
@@ -572,59 +477,6 @@ TEST(ImportAndExport, AFullDiskIsResourceExhaustedAndLeavesNothing) {
         return ::testing::Test::HasFailure() ? 2 : 0;
     });
     EXPECT_EQ(child.wait(), 0);
-}
-
-TEST_P(ImportByTwoProcesses, TheSameFileAtOnceEndsAsIfImportedOnce) {
-    const std::filesystem::path given = file("quotes.csv", tardis_quotes(2'000));
-    const Config settings = config();
-    const auto body = [&](LineChannel& parent) {
-        auto manager = open(settings);
-        parent.say("ready");
-        if (!parent.hear()) return 1;
-        ImportOptions options;
-        options.batch_rows = 100;
-        const ImportReport report = manager->wait(import_file(*manager, given, options));
-        manager->wait(manager->close());
-        return report.error.empty() ? 0 : 2;
-    };
-    ChildProcess first(body);
-    ChildProcess second(body);
-    ASSERT_EQ(first.hear(), "ready");
-    ASSERT_EQ(second.hear(), "ready");
-    first.say("go");
-    second.say("go");
-    EXPECT_EQ(first.wait(), 0);
-    EXPECT_EQ(second.wait(), 0);
-    EXPECT_EQ(stored_quotes().size(), 2'000U);
-    EXPECT_EQ(stored_quotes().back(), "+1999ms #0 bid 100x2000 ask 101x2 rx +1999ms");
-    EXPECT_EQ(stored_reference(), (Lines{"BINANCE_SPOT", "BINANCE_SPOT:BTC/USDT (BTCUSDT)"}));
-    for (const std::string& source : stored_sources()) EXPECT_EQ(source, "quotes.csv finished 2000");
-}
-
-TEST_P(ImportByTwoProcesses, AKilledImportIsCompletedByTheNext) {
-    const std::filesystem::path given = file("quotes.csv", tardis_quotes(2'000));
-    const Config settings = config();
-    {
-        ChildProcess child([&](LineChannel& parent) {
-            auto manager = open(settings);
-            ImportOptions options;
-            options.batch_rows = 100;
-            options.on_progress = [&parent](const ImportProgress& progress) {
-                if (progress.validating || progress.rows < 500) return;
-                parent.say("half");
-                static_cast<void>(parent.hear());  // until it is killed
-            };
-            manager->wait(import_file(*manager, given, options));
-            return 0;
-        });
-        ASSERT_EQ(child.hear(), "half");
-        child.kill();
-    }
-    EXPECT_EQ(stored_sources(), Lines{"quotes.csv unfinished"});
-    const ImportReport rest = import_whole(given);
-    EXPECT_EQ(rest.written.inserted + rest.written.unchanged, 2'000U);
-    EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 2000"});
-    EXPECT_EQ(stored_quotes().size(), 2'000U);
 }
 
 }  // namespace

@@ -40,37 +40,46 @@ class ContextThread {
     std::thread thread_;
 };
 
-/// An operation that was started and can be cancelled: its result or its error arrives here.
+/// An operation that was started and can be cancelled: its result or its error arrives here. What the context's thread
+/// touches is shared with it: a wish to cancel may come when the operation, and this object, are gone.
 class Started {
  public:
     template <class T>
     Started(asio::io_context& context, asio::awaitable<T> operation) {
         asio::co_spawn(context, std::move(operation),
-                       asio::bind_cancellation_slot(signal_.slot(), [this](std::exception_ptr failure, auto&&...) {
-                           failure_ = failure;
-                           done_.store(true);
-                       }));
+                       asio::bind_cancellation_slot(state_->signal.slot(),
+                                                    [state = state_](std::exception_ptr failure, auto&&...) {
+                                                        state->failure = failure;
+                                                        state->done.store(true);
+                                                    }));
     }
 
     /// Cancels on the context's thread, where the operation was started.
     void cancel(asio::io_context& context) {
-        asio::post(context, [this] { signal_.emit(asio::cancellation_type::terminal); });
+        asio::post(context, [state = state_] { state->signal.emit(asio::cancellation_type::terminal); });
     }
-    [[nodiscard]] bool is_done() const noexcept { return done_.load(); }
+    [[nodiscard]] bool is_done() const noexcept { return state_->done.load(); }
     /// None: it succeeded.
     [[nodiscard]] std::optional<ErrorCode> code() const {
-        if (!failure_) return std::nullopt;
+        if (!state_->failure) return std::nullopt;
         try {
-            std::rethrow_exception(failure_);
+            std::rethrow_exception(state_->failure);
         } catch (const Error& error) {
             return error.code();
+        } catch (const boost::system::system_error& error) {
+            // Cancelled before the manager's own code began: Asio says so itself.
+            EXPECT_EQ(error.code(), asio::error::operation_aborted);
+            return ErrorCode::cancelled;
         }
     }
 
  private:
-    asio::cancellation_signal signal_;
-    std::exception_ptr failure_;
-    std::atomic<bool> done_{false};
+    struct State {
+        asio::cancellation_signal signal;
+        std::exception_ptr failure;
+        std::atomic<bool> done{false};
+    };
+    std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 /// Holds the write lock of the database as another program would.
