@@ -6,7 +6,6 @@ namespace marketdb::testing {
 namespace {
 
 using storage::ScanRequest;
-using storage::SeriesInfo;
 using storage::SeriesKey;
 using storage::table_of;
 
