@@ -59,9 +59,12 @@ tidy() {
         cat build/tidy.log
         return 1
     }
-    sources_to_read | xargs -r -P "$(nproc)" -n 1 clang-tidy-16 -p build/tidy --quiet --warnings-as-errors='*' 2> >(
-        grep -vE '^[0-9]+ warnings? generated|^Suppressed|^Use -(header|system)' >&2
-    )
+    sources_to_read | xargs -r -P "$(nproc)" -n 1 clang-tidy-16 -p build/tidy --quiet >build/tidy.out 2>build/tidy.err || {
+        grep -hE 'error:|Assertion|Stack dump' build/tidy.out build/tidy.err
+        return 1
+    }
+    # What the analyzer believes to see inside Asio's own headers (coroutines confuse it) is nobody's to mend here.
+    ! grep -E -A 3 "^$PWD/[^:]+:[0-9]+:[0-9]+: warning:" build/tidy.out
 }
 
 scripts() {

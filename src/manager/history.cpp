@@ -149,7 +149,7 @@ void SeriesCursor::take(const std::byte* row) {
         ++without_received_at_;
         return;
     }
-    const Timestamp event = storage::load<Timestamp>(row, *plan_->table->find(Role::event_time));
+    const auto event = storage::load<Timestamp>(row, *plan_->table->find(Role::event_time));
     // A row to come has this event time or a later one (earlier, going down), so it was not received before
     // event + min_skew (after event + max_skew).
     release(shifted(event, plan_->descending ? max_skew_ : min_skew_));

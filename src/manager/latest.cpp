@@ -108,14 +108,19 @@ std::size_t DatabaseManager::Impl::invalidate(CacheCategory category, std::strin
     return gone;
 }
 
-#define MARKETDB_INSTANTIATE_LATEST(Row)                                                                     \
-    template std::optional<Latest<Row>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept; \
-    template boost::asio::awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_latest(             \
-        OwnedSeriesFilter, LatestFilter, Deadline);
-MARKETDB_INSTANTIATE_LATEST(BookTicker)
-MARKETDB_INSTANTIATE_LATEST(Trade)
-MARKETDB_INSTANTIATE_LATEST(FundingRate)
-MARKETDB_INSTANTIATE_LATEST(Balance)
-#undef MARKETDB_INSTANTIATE_LATEST
+template std::optional<Latest<BookTicker>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;
+template boost::asio::awaitable<std::vector<Latest<BookTicker>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter,
+                                                                                                   LatestFilter,
+                                                                                                   Deadline);
+template std::optional<Latest<Trade>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;
+template boost::asio::awaitable<std::vector<Latest<Trade>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter,
+                                                                                              LatestFilter, Deadline);
+template std::optional<Latest<FundingRate>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;
+template boost::asio::awaitable<std::vector<Latest<FundingRate>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter,
+                                                                                                    LatestFilter,
+                                                                                                    Deadline);
+template std::optional<Latest<Balance>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;
+template boost::asio::awaitable<std::vector<Latest<Balance>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter,
+                                                                                                LatestFilter, Deadline);
 
 }  // namespace marketdb

@@ -81,7 +81,7 @@ std::vector<Migration> make_migrations(Dialect dialect) {
     Migration first = tables_step(1, "exchanges, symbols, sources, series", reference, dialect);
     first.up.push_back(create_series_sql(dialect));
     first.up.push_back(create_reference_version_sql(dialect));
-    first.up.emplace_back("INSERT INTO \"reference_version\" (\"id\", \"version\") VALUES (1, 1)");
+    first.up.emplace_back(R"(INSERT INTO "reference_version" ("id", "version") VALUES (1, 1))");
     first.down.insert(first.down.begin(), {"DROP TABLE \"reference_version\"", "DROP TABLE \"series\""});
     first.keeps.emplace_back("series");
     steps.push_back(std::move(first));

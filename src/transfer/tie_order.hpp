@@ -42,14 +42,14 @@ class TieOrder {
         return clock_ == ClockKind::event ? row.timestamp : row.received_at;
     }
     [[nodiscard]] Iterator begin_of_last_time(std::vector<Row>& rows) const {
-        Iterator at = rows.end();
+        auto at = rows.end();
         while (at != rows.begin() && time_of(*std::prev(at)) == time_of(rows.back())) --at;
         return at;
     }
     void sort_ties(std::vector<Row>& rows) const {
-        for (Iterator first = rows.begin(); first != rows.end();) {
+        for (auto first = rows.begin(); first != rows.end();) {
             const Timestamp time = time_of(*first);
-            const Iterator last = std::find_if(first, rows.end(), [&](const Row& row) { return time_of(row) != time; });
+            const auto last = std::find_if(first, rows.end(), [&](const Row& row) { return time_of(row) != time; });
             // Stable: within a series the rows stay as the database ordered them.
             if (last - first > 1) std::stable_sort(first, last, before_);
             first = last;

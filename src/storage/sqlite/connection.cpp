@@ -70,8 +70,8 @@ ErrorCode code_of(int code, int system_error, std::string_view message) noexcept
         case SQLITE_TOOBIG: return ErrorCode::invalid_argument;
         case SQLITE_ERROR:
             // The tables were checked at opening, so somebody has changed them since.
-            return message.starts_with("no such table") || message.find("no such column") != message.npos ||
-                           message.find("has no column") != message.npos
+            return message.starts_with("no such table") || message.find("no such column") != std::string_view::npos ||
+                           message.find("has no column") != std::string_view::npos
                        ? ErrorCode::schema_mismatch
                        : ErrorCode::internal;
         default: return ErrorCode::internal;

@@ -30,7 +30,7 @@ template <class Handler>
 class HandlerCompletion final : public Completion {
  public:
     explicit HandlerCompletion(Handler handler)
-        : work_(asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked)),
+        : work_(asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work_t::tracked)),
           handler_(std::move(handler)) {}
 
     void complete(std::unique_ptr<Completion> self) override {
@@ -55,7 +55,7 @@ class HandlerCompletion final : public Completion {
 
  private:
     using Tracked = std::decay_t<decltype(asio::prefer(asio::get_associated_executor(std::declval<const Handler&>()),
-                                                       asio::execution::outstanding_work.tracked))>;
+                                                       asio::execution::outstanding_work_t::tracked))>;
     Tracked work_;
     Handler handler_;
 };

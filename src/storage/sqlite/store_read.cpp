@@ -35,7 +35,7 @@ void bind_scan(Statement& statement, const ScanRequest& request, const ScanShape
         }
         statement.bind(parameter++, count_of(end));
     }
-    if (shape.after) parameter = bind_in_turn(statement, parameter, after, table, scan_order(table, shape.series));
+    if (shape.after) bind_in_turn(statement, parameter, after, table, scan_order(table, shape.series));
 }
 
 }  // namespace

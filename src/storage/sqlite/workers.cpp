@@ -114,10 +114,11 @@ void Workers::stop(Moment patience) {
     {
         std::unique_lock lock(mutex_);
         const auto is_idle = [this] { return writer_queue_.empty() && reader_queue_.empty() && running_.empty(); };
-        if (patience == Moment::max())
+        if (patience == Moment::max()) {
             idle_.wait(lock, is_idle);
-        else
+        } else {
             idle_.wait_until(lock, patience, is_idle);
+        }
         for (Job* job : running_) job->control().cancel();
         for (Queue* each : {&writer_queue_, &reader_queue_}) {
             never_run.insert(never_run.end(), each->begin(), each->end());
@@ -224,10 +225,11 @@ std::vector<Job*> Workers::take_expired(Moment now) {
 void Workers::run_watch() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-        if (watch_until_ == Moment::max())
+        if (watch_until_ == Moment::max()) {
             watch_wakes_.wait(lock);
-        else
+        } else {
             watch_wakes_.wait_until(lock, watch_until_);
+        }
         const std::vector<Job*> expired = take_expired(std::chrono::steady_clock::now());
         if (expired.empty()) continue;
         lock.unlock();
