@@ -27,7 +27,7 @@ boost::asio::awaitable<std::uint64_t> insert_all(DatabaseManager& db, Batches ba
 
 /// A copy of the empty market under a new name.
 std::filesystem::path fresh_copy(const TemporaryFolder& folder, const char* name) {
-    const std::filesystem::path file = folder / name;
+    std::filesystem::path file = folder / name;
     std::filesystem::remove(file);
     std::filesystem::remove(file.string() + "-wal");
     std::filesystem::remove(file.string() + "-shm");

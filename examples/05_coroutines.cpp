@@ -48,7 +48,7 @@ int main() {
     asio::io_context io;
     marketdb::DatabaseManager db(marketdb::Config::from_url("sqlite::memory:"), io.get_executor());
     bool failed = false;
-    asio::co_spawn(io, collect(db), [&](std::exception_ptr error) { failed = error != nullptr; });
+    asio::co_spawn(io, collect(db), [&](const std::exception_ptr& error) { failed = error != nullptr; });
     io.run();
     return failed ? 1 : 0;
 }

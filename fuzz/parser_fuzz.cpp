@@ -118,6 +118,7 @@ Text read(std::string_view file, const char* path, const io::ParserOptions& opti
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer names it.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     if (size == 0) return 0;
     const Choice& choice = choices()[bytes[0] % choices().size()];
