@@ -6,6 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$root/build/quickstart
 
+mkdir -p "$root/build"
 "$root/scripts/install_deps.sh" build
 installed=$SECONDS
 
