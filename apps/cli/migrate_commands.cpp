@@ -1,3 +1,4 @@
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -32,9 +33,8 @@ void print_done(const std::vector<MigrationStep>& steps, std::string_view verb, 
 }
 
 void print_down_plan(const std::vector<MigrationStep>& steps, std::uint32_t version) {
-    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-        if (step->applied && step->version > version)
-            output().line(fmt::format("undoes {} {}", step->version, step->name));
+    for (const MigrationStep& step : std::views::reverse(steps)) {
+        if (step.applied && step.version > version) output().line(fmt::format("undoes {} {}", step.version, step.name));
     }
     output().flush();
 }

@@ -7,7 +7,7 @@ namespace marketdb::cli {
 
 /// Whether the text, in any case, fits a pattern in which `*` stands for any run of characters.
 [[nodiscard]] constexpr bool fits_pattern(std::string_view pattern, std::string_view text) noexcept {
-    constexpr auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
     std::size_t p = 0, t = 0;
     std::size_t star = std::string_view::npos, resume = 0;
     while (t < text.size()) {
