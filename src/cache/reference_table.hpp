@@ -45,6 +45,8 @@ class ReferenceTable {
     /// Takes over new and changed rows (others stay as they are). Returns whether anything was new; if not, nothing was
     /// allocated.
     bool apply(std::span<const Exchange> exchanges, std::span<const Symbol> symbols);
+    bool apply(const Exchange& exchange) { return apply(std::span(&exchange, 1), {}); }
+    bool apply(const Symbol& symbol) { return apply({}, std::span(&symbol, 1)); }
 
     [[nodiscard]] LookupCounts counts() const noexcept;
     void reset_counts() noexcept;

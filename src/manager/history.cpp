@@ -28,24 +28,33 @@ Timestamp shifted(Timestamp time, std::chrono::microseconds by) noexcept {
 
 std::vector<std::byte> copy_row(const Table& table, const std::byte* row) { return {row, row + table.row_size}; }
 
+void refuse(bool wrong, const char* message) {
+    if (wrong) throw Error(ErrorCode::invalid_argument, message);
+}
+
 }  // namespace
 
-std::byte* RowBuffer::slot() {
-    const std::size_t needed = (count_ + 1) * row_size_;
-    if (bytes_.size() < needed) bytes_.resize(std::max(needed, bytes_.size() * 2));
-    std::byte* row = bytes_.data() + count_ * row_size_;
-    std::memset(row, 0, row_size_);
-    return row;
-}
-
-bool RowBuffer::commit() {
-    ++count_;
-    return true;
-}
-
-void RowBuffer::push(const std::byte* row) {
-    std::memcpy(slot(), row, row_size_);
-    commit();
+HistoryPlan plan_history(const Table& table, const HistoryFilter& filter) {
+    refuse(filter.every.count() < 0, "every: expected a positive length of time");
+    refuse(filter.last.count() < 0, "last: expected a positive length of time");
+    refuse(filter.last.count() > 0 && is_present(filter.start), "last and start exclude each other");
+    refuse(is_present(filter.start) && is_present(filter.end) && filter.end < filter.start,
+           "end lies before start: a range is [start, end)");
+    HistoryPlan plan;
+    plan.table = &table;
+    plan.start = filter.start;
+    plan.end = filter.end;
+    plan.last = filter.last;
+    plan.descending = filter.order == Order::descending;
+    plan.clock = filter.clock;
+    plan.every = filter.every;
+    plan.limit = filter.limit;
+    if (is_present(filter.after.timestamp)) {
+        refuse(filter.clock == ClockKind::received && !is_present(filter.after.received_at),
+               "after: reading by the received clock goes on after a row that has received_at");
+        plan.after = filter.after;
+    }
+    return plan;
 }
 
 std::vector<std::byte> row_at(const Table& table, const RowKey& key) {

@@ -12,46 +12,11 @@
 #include <marketdb/deadline.hpp>
 #include <marketdb/queries.hpp>
 
+#include "manager/row_sinks.hpp"
 #include "storage/engine.hpp"
 #include "storage/table.hpp"
 
 namespace marketdb {
-
-/// A sink that keeps rows as bytes.
-class RowBuffer final : public storage::RowSink {
- public:
-    explicit RowBuffer(const storage::Table& table) : row_size_(table.row_size) {}
-
-    std::byte* slot() override;
-    bool commit() override;
-    void push(const std::byte* row);
-    void clear() noexcept { count_ = 0; }
-
-    [[nodiscard]] std::size_t size() const noexcept { return count_; }
-    [[nodiscard]] const std::byte* operator[](std::size_t index) const noexcept {
-        return bytes_.data() + index * row_size_;
-    }
-    [[nodiscard]] storage::RowSpan span(const storage::Table& table) noexcept {
-        return {&table, bytes_.data(), count_};
-    }
-
- private:
-    std::size_t row_size_;
-    std::size_t count_ = 0;
-    std::vector<std::byte> bytes_;  // count_ rows, and room for more
-};
-
-/// A sink that fills a vector of structs.
-template <class Row>
-class VectorSink final : public storage::RowSink {
- public:
-    explicit VectorSink(std::vector<Row>& rows) : rows_(rows) {}
-    std::byte* slot() override { return reinterpret_cast<std::byte*>(&rows_.emplace_back()); }
-    bool commit() override { return true; }
-
- private:
-    std::vector<Row>& rows_;
-};
 
 /// What a history asks for, texts resolved.
 struct HistoryPlan {
@@ -66,6 +31,10 @@ struct HistoryPlan {
     std::uint64_t limit = 0;
     std::optional<RowKey> after;
 };
+
+/// What the filter asks for; its series are yet to be chosen.
+/// Errors: invalid_argument.
+[[nodiscard]] HistoryPlan plan_history(const storage::Table& table, const HistoryFilter& filter);
 
 /// Rows compared in the order of an answer: time of the clock, series, then the table's order.
 class AnswerOrder {

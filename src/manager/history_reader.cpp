@@ -73,7 +73,7 @@ std::uint64_t HistoryReader<Row>::without_received_at() const noexcept {
 template <class Row>
 HistoryReader<Row> DatabaseManager::read_history(HistoryFilter filter) {
     using State = typename HistoryReader<Row>::State;
-    HistoryPlan plan = Impl::check_history(storage::table_of<Row>(), filter);
+    HistoryPlan plan = plan_history(storage::table_of<Row>(), filter);
     return HistoryReader<Row>(std::make_unique<State>(impl_, std::move(plan), OwnedSeriesFilter(filter.series)));
 }
 

@@ -2,21 +2,16 @@
 
 #include <array>
 #include <atomic>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <marketdb/database_manager.hpp>
@@ -24,56 +19,36 @@
 #include "cache/latest_cache.hpp"
 #include "cache/reference_table.hpp"
 #include "manager/history.hpp"
+#include "manager/io_thread.hpp"
+#include "manager/periodic_task.hpp"
+#include "manager/row_sinks.hpp"
+#include "manager/series_choice.hpp"
+#include "manager/source_register.hpp"
 #include "storage/engine.hpp"
 #include "storage/table.hpp"
 
 namespace marketdb {
 
-/// An I/O thread for a manager that was not given an executor.
-class IoThread {
- public:
-    IoThread();
-    ~IoThread();
-    IoThread(const IoThread&) = delete;
-    IoThread& operator=(const IoThread&) = delete;
-
-    [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
-    [[nodiscard]] bool runs_here() const noexcept { return thread_.get_id() == std::this_thread::get_id(); }
-
- private:
-    boost::asio::io_context context_;
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-    std::thread thread_;
-};
-
-/// A filter that owns its texts, so that a coroutine may keep it.
-struct OwnedSeriesFilter {
-    explicit OwnedSeriesFilter(const SeriesFilter& filter);
-
-    std::string exchange, symbol, base, quote, asset, account;
-    std::vector<SymbolId> symbols;
-    std::vector<BalanceSeries> balances;
-
-    /// For messages: `exchange MEXC_SPOT, symbol BTC/USDT`.
-    [[nodiscard]] std::string describe() const;
-};
-
 /// The manager's state and the coroutines behind its methods.
 ///
-/// Threads: what several coroutines share is safe by itself (the caches, the engine, atomics, `session_mutex_`), so an
-/// operation runs on its caller's executor and leaves it only to wait for the engine.
+/// Threads: what several coroutines share is safe by itself (the caches, the engine, the sources, atomics), so an operation
+/// runs on its caller's executor and leaves it only to wait for the engine.
 class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
  public:
+    /// Whether an operation can run before `initialize()` and after `close()`.
+    enum class Needs : std::uint8_t { open, nothing };
+
     Impl(Config config, std::optional<boost::asio::any_io_executor> executor);
     ~Impl();
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    /// Runs an operation of this object with the object kept alive and counted as in flight.
+    /// Runs an operation of this object with the object kept alive and, if it needs it open, counted as in flight.
     /// Errors: closed  not initialised, or closed.
     template <class T>
-    static awaitable<T> run(std::shared_ptr<Impl> self, awaitable<T> operation) {
-        const InFlight guard(*self);
+    static awaitable<T> run(std::shared_ptr<Impl> self, awaitable<T> operation, Needs needs = Needs::open) {
+        std::optional<InFlight> guard;
+        if (needs == Needs::open) guard.emplace(*self);
         try {
             co_return co_await std::move(operation);
         } catch (const boost::system::system_error& error) {
@@ -81,26 +56,24 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
         }
     }
 
-    /// As `run`, for operations that need nothing to be open; `what` may be given before `initialize()`.
-    template <class T>
-    static awaitable<T> keep(std::shared_ptr<Impl> self, awaitable<T> operation) {
-        try {
-            T result = co_await std::move(operation);
-            (void)self;
-            co_return result;
-        } catch (const boost::system::system_error& error) {
-            rethrow_as_cancelled(error);
-        }
+    /// Runs a method with these arguments and the deadline, resolved. The operation begins when it is awaited.
+    template <class T, class... Parameters, class... Arguments>
+    awaitable<T> start(awaitable<T> (Impl::*method)(Parameters...), Deadline deadline, Arguments&&... arguments) {
+        return run(shared_from_this(), (this->*method)(std::forward<Arguments>(arguments)..., resolve(deadline)));
     }
 
-    /// Asio's own way to say that a coroutine was cancelled between two operations.
-    /// Errors: cancelled; any other error as it is.
-    [[noreturn]] static void rethrow_as_cancelled(const boost::system::system_error& error);
+    /// The same for a search in memory: the caller gets a copy of the row.
+    template <class Row, class... Parameters, class... Arguments>
+    awaitable<std::optional<Row>> start_search(awaitable<const Row*> (Impl::*method)(Parameters...), Deadline deadline,
+                                               Arguments&&... arguments) {
+        return run(shared_from_this(),
+                   copied<Row>((this->*method)(std::forward<Arguments>(arguments)..., resolve(deadline))));
+    }
 
     // lifecycle.cpp
     static awaitable<void> initialize(std::shared_ptr<Impl> self, Deadline deadline);
     static awaitable<void> close(std::shared_ptr<Impl> self, Deadline deadline);
-    /// The manager goes: nothing new starts, the timer ends, the own thread is joined.
+    /// The manager goes: nothing new starts, the maintenance ends, the own thread is joined.
     void abandon() noexcept;
     [[nodiscard]] bool owns_thread() const noexcept { return io_thread_ != nullptr; }
     [[nodiscard]] Deadline resolve(Deadline deadline) const;
@@ -115,76 +88,61 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     // reference.cpp
     [[nodiscard]] const cache::ReferenceTable& reference() const noexcept { return reference_; }
     awaitable<bool> load_reference(Deadline deadline);
-    awaitable<std::optional<Exchange>> get_exchange(ExchangeId id, Deadline deadline);
-    awaitable<std::optional<Exchange>> get_exchange(std::string enum_value, Deadline deadline);
-    awaitable<std::optional<Symbol>> get_symbol(SymbolId id, Deadline deadline);
-    awaitable<std::optional<Symbol>> get_symbol_by_pair(ExchangeId exchange, std::string base, std::string quote,
-                                                        MarketType type, Deadline deadline);
-    awaitable<std::vector<Exchange>> all_exchanges(ExchangeFilter filter);
+    awaitable<const Exchange*> exchange_by_id(ExchangeId id, Deadline deadline);
+    awaitable<const Exchange*> exchange_by_name(std::string enum_value, Deadline deadline);
+    awaitable<const Symbol*> symbol_by_id(SymbolId id, Deadline deadline);
+    awaitable<const Symbol*> symbol_by_pair(ExchangeId exchange, std::string text, MarketType type, Deadline deadline);
+    awaitable<std::vector<Exchange>> all_exchanges(ExchangeFilter filter, Deadline deadline);
     awaitable<std::vector<Symbol>> symbols_of(ExchangeId exchange, bool active_only, Deadline deadline);
     awaitable<Symbol> resolve_symbol(std::string exchange, std::string text, Deadline deadline);
     awaitable<std::vector<Symbol>> resolve_series(std::string exchange, std::string text, Deadline deadline);
     awaitable<Exchange> insert_exchange(Exchange exchange, Deadline deadline);
     awaitable<Symbol> insert_symbol(Symbol symbol, Deadline deadline);
     awaitable<Exchange> ensure_exchange(Exchange wanted, Deadline deadline);
-    awaitable<Symbol> ensure_symbol(Symbol symbol, Deadline deadline);
-    /// The symbols that a filter means, as series. Errors: unknown_exchange, unknown_symbol.
-    [[nodiscard]] std::vector<storage::SeriesKey> choose_symbols(const OwnedSeriesFilter& filter) const;
-    /// The series that a filter means in a dataset; asks the database where memory does not know.
-    awaitable<std::vector<storage::SeriesKey>> choose_series(const storage::Table& table,
-                                                             const OwnedSeriesFilter& filter, Deadline deadline);
+    awaitable<Symbol> ensure_symbol(Symbol wanted, Deadline deadline);
 
     // writes.cpp
-    /// The first rows of a batch whose series memory does not know, found before the batch is sorted.
+    /// A row of a batch whose series memory does not know.
     struct UnknownId {
         std::size_t row = 0;
         std::int32_t id = 0;
     };
-    [[nodiscard]] std::vector<UnknownId> unknown_ids(storage::RowSpan rows) const;
     template <class Row>
-    awaitable<WriteResult> insert(std::vector<Row> rows, std::size_t folded, std::vector<UnknownId> unknown,
-                                  Deadline deadline);
-    awaitable<WriteResult> insert_balances(std::vector<Balance> balances, std::size_t folded,
-                                           std::vector<UnknownId> unknown, bool complete, Deadline deadline);
+    using Write = awaitable<WriteResult> (Impl::*)(std::vector<Row>, std::size_t, std::vector<UnknownId>, Deadline);
+    template <class Row>
+    awaitable<WriteResult> write_batch(std::vector<Row> rows, std::size_t folded, std::vector<UnknownId> unknown,
+                                       Deadline deadline);
+    awaitable<WriteResult> write_complete(std::vector<Balance> snapshot, std::size_t folded,
+                                          std::vector<UnknownId> unknown, Deadline deadline);
+    /// Checks, sorts and folds the rows at the call; they are written when it is awaited.
+    template <class Row>
+    awaitable<WriteResult> insert(std::vector<Row> rows, Deadline deadline,
+                                  Write<Row> method = &Impl::write_batch<Row>);
+    [[nodiscard]] SourceRegister& sources() noexcept { return sources_; }
     awaitable<SourceId> begin_source(Source source, Deadline deadline);
-    awaitable<void> finish_source(SourceId source, std::int64_t rows, Deadline deadline);
-    awaitable<std::vector<Source>> sources(std::string kind, std::string sha256, bool finished_only, Deadline deadline);
-    awaitable<CleanupResult> cleanup(CleanupOptions options, Deadline deadline);
+    awaitable<void> finish_source(SourceId id, std::int64_t rows, Deadline deadline);
 
     // latest.cpp
-    [[nodiscard]] cache::LatestCache& latest_cache(Dataset dataset) noexcept {
-        return *latest_[static_cast<std::size_t>(dataset)];
-    }
-    [[nodiscard]] const cache::LatestCache& latest_cache(Dataset dataset) const noexcept {
-        return *latest_[static_cast<std::size_t>(dataset)];
-    }
     template <class Row>
     [[nodiscard]] std::optional<Latest<Row>> find_latest(const storage::SeriesKey& series) const noexcept;
     template <class Row>
     awaitable<std::vector<Latest<Row>>> get_latest(OwnedSeriesFilter series, LatestFilter filter, Deadline deadline);
-    /// Asks the database for the newest row of each series and tells the cache; rows come in `rows`.
-    awaitable<void> ask_latest(const storage::Table& table, const std::vector<storage::SeriesKey>& series,
-                               RowBuffer& rows, Deadline deadline);
     std::size_t invalidate(CacheCategory category, std::string_view pattern);
 
     // history_query.cpp
-    /// Errors: invalid_argument, at the call.
-    [[nodiscard]] static HistoryPlan check_history(const storage::Table& table, const HistoryFilter& filter);
     /// Finds the series and the start; the stream is ready to be read.
     awaitable<HistoryStream> open_history(HistoryPlan plan, OwnedSeriesFilter series, Deadline deadline);
     template <class Row>
     awaitable<History<Row>> get_history(HistoryPlan plan, OwnedSeriesFilter series, Deadline deadline);
+    /// Checks the filter at the call. Errors: invalid_argument.
+    template <class Row>
+    awaitable<History<Row>> history(const HistoryFilter& filter, Deadline deadline);
 
-    awaitable<DatabaseStats> stats(Deadline deadline) { return engine_->stats(deadline); }
+    // keeping.cpp
+    awaitable<CleanupResult> cleanup(CleanupOptions options, Deadline deadline);
     awaitable<std::vector<SeriesStats>> series_stats(Deadline deadline);
     [[nodiscard]] PerformanceStats performance() const;
     void reset_counts() noexcept;
-
-    awaitable<MigrationStatus> migrate_status(Deadline deadline) { return engine_->migrate_status(deadline); }
-    awaitable<std::vector<MigrationStep>> migrate_up(Deadline deadline) { return engine_->migrate_up(deadline); }
-    awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline) {
-        return engine_->migrate_down(version, deadline);
-    }
     awaitable<std::vector<MigrationStep>> migrate_plan(Deadline deadline);
 
  private:
@@ -202,38 +160,74 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
         Impl& impl_;
     };
 
+    /// Asio's own way to say that a coroutine was cancelled between two operations.
+    /// Errors: cancelled; any other error as it is.
+    [[noreturn]] static void rethrow_as_cancelled(const boost::system::system_error& error);
+
+    template <class Row>
+    static awaitable<std::optional<Row>> copied(awaitable<const Row*> search) {
+        const Row* found = co_await std::move(search);
+        if (found == nullptr) co_return std::nullopt;
+        co_return *found;
+    }
+
+    /// What `look` finds in memory; if that is null, what it finds after the database was asked for changes.
+    template <class Look>
+    awaitable<std::invoke_result_t<Look&>> find_or_refresh(Look look, Deadline deadline) {
+        auto found = look();
+        if (found == nullptr) {
+            co_await refresh_if_changed(deadline);
+            // Whatever came back: the maintenance may have read the change a moment before.
+            found = look();
+        }
+        co_return found;
+    }
+
     awaitable<void> open_and_load(Deadline deadline);
-    void start_maintenance();
-    static awaitable<void> maintain(std::weak_ptr<Impl> weak, std::shared_ptr<boost::asio::steady_timer> timer,
-                                    std::chrono::microseconds interval);
+    awaitable<void> note_session_rows();
+    /// One turn of the maintenance; false when the manager is no longer open.
+    static awaitable<bool> maintain(std::weak_ptr<Impl> weak);
     awaitable<void> tick();
     awaitable<void> refresh_latest();
-    /// Reads the reference data if the database says that it changed. Whoever asks looks into memory again whatever comes
-    /// back: the maintenance may have read the change a moment before.
-    awaitable<bool> refresh_if_changed(Deadline deadline);
-    [[nodiscard]] const Symbol* find_anywhere(ExchangeId exchange, const std::string& text) const;
-    [[nodiscard]] std::vector<Symbol> match_series(const std::string& exchange, const std::string& text) const;
 
+    /// Reads the reference data if the database says that it changed.
+    awaitable<void> refresh_if_changed(Deadline deadline);
+    template <class Row>
+    awaitable<Row> insert_reference(Row row, Deadline deadline);
+    /// What `look` finds, else the wanted row, stored by the method.
+    template <class Row, class Look>
+    awaitable<Row> ensure(Row wanted, Look look, awaitable<Row> (Impl::*store)(Row, Deadline), Deadline deadline);
+    /// The series that a filter means in a dataset; asks the database where memory does not know.
+    awaitable<std::vector<storage::SeriesKey>> choose(const storage::Table& table, const OwnedSeriesFilter& filter,
+                                                      Deadline deadline);
+
+    [[nodiscard]] bool is_known_id(const storage::Table& table, std::int32_t id) const noexcept;
+    [[nodiscard]] std::vector<UnknownId> unknown_ids(storage::RowSpan rows) const;
     awaitable<WriteResult> write(storage::RowSpan rows, const std::vector<UnknownId>& unknown, Deadline deadline);
     awaitable<void> require_known(storage::RowSpan rows, const std::vector<UnknownId>& unknown, Deadline deadline);
-    awaitable<SourceId> session_source(Deadline deadline);
-    awaitable<void> fill_sources(storage::RowSpan rows, Deadline deadline);
-    [[nodiscard]] bool is_known_source(SourceId source) const;
     awaitable<void> learn(storage::RowSpan rows, Deadline deadline);
-    awaitable<void> add_zero_balances(std::vector<Balance>& balances, Deadline deadline);
+    awaitable<void> add_zero_balances(std::vector<Balance>& snapshot, Deadline deadline);
+    void refuse_read_only() const;
+
+    [[nodiscard]] cache::LatestCache& latest_cache(Dataset dataset) const noexcept {
+        return *latest_[static_cast<std::size_t>(dataset)];
+    }
+    /// Asks the database for the newest row of each series and tells the cache; rows come in `rows`.
+    awaitable<void> ask_latest(const storage::Table& table, const std::vector<storage::SeriesKey>& series,
+                               RowBuffer& rows, Deadline deadline);
     awaitable<std::uint64_t> cleanup_dataset(const storage::Table& table, Timestamp cutoff, bool dry_run,
                                              Deadline deadline);
-    void refuse_read_only() const;
 
     // constant
     const Config config_;
     const std::shared_ptr<const Clock> clock_;
 
-    // safe by themselves
+    // safe by themselves; what follows the engine refers to it
     std::unique_ptr<IoThread> io_thread_;
     boost::asio::any_io_executor executor_;
-    boost::asio::any_io_executor strand_;  // of the maintenance timer
+    PeriodicTask maintenance_;
     std::unique_ptr<storage::Engine> engine_;
+    SourceRegister sources_;
     cache::ReferenceTable reference_;
     std::array<std::unique_ptr<cache::LatestCache>, 4> latest_;
     std::atomic<State> state_{State::fresh};
@@ -245,12 +239,6 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     std::atomic<bool> refresh_wanted_{false};
     std::atomic<std::uint64_t> reference_mark_{0};  // of the reference data in memory
     std::atomic<std::uint64_t> data_mark_{0};
-
-    // guarded by session_mutex_, which is never held across a suspension
-    mutable std::mutex session_mutex_;
-    SourceId session_{};
-    std::set<SourceId> known_sources_;  // seen in the database
-    std::shared_ptr<boost::asio::steady_timer> timer_;
 };
 
 }  // namespace marketdb

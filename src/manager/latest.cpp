@@ -2,12 +2,12 @@
 #include <cstring>
 #include <utility>
 
-#include "core/text.hpp"
 #include "manager/impl.hpp"
 
 namespace marketdb {
 namespace {
 
+using boost::asio::awaitable;
 using storage::SeriesKey;
 using storage::Table;
 
@@ -30,8 +30,8 @@ std::optional<Latest<Row>> DatabaseManager::Impl::find_latest(const SeriesKey& s
     return found;
 }
 
-boost::asio::awaitable<void> DatabaseManager::Impl::ask_latest(const Table& table, const std::vector<SeriesKey>& series,
-                                                               RowBuffer& rows, Deadline deadline) {
+awaitable<void> DatabaseManager::Impl::ask_latest(const Table& table, const std::vector<SeriesKey>& series,
+                                                  RowBuffer& rows, Deadline deadline) {
     cache::LatestCache& cache = latest_cache(*table.dataset);
     const std::uint64_t token = cache.token();
     // Memory has learned the rows when it asked, not when the answer came: a slow answer is old already.
@@ -42,11 +42,10 @@ boost::asio::awaitable<void> DatabaseManager::Impl::ask_latest(const Table& tabl
 }
 
 template <class Row>
-boost::asio::awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter series,
-                                                                                   LatestFilter filter,
-                                                                                   Deadline deadline) {
+awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter series, LatestFilter filter,
+                                                                      Deadline deadline) {
     const Table& table = storage::table_of<Row>();
-    const std::vector<SeriesKey> chosen = co_await choose_series(table, series, deadline);
+    const std::vector<SeriesKey> chosen = co_await choose(table, series, deadline);
     std::vector<Latest<Row>> result;
     std::vector<SeriesKey> unknown;
     cache::LatestCache& cache = latest_cache(*table.dataset);
@@ -82,45 +81,51 @@ boost::asio::awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_late
 
 std::size_t DatabaseManager::Impl::invalidate(CacheCategory category, std::string_view pattern) {
     if (category == CacheCategory::all || category == CacheCategory::reference) refresh_wanted_.store(true);
-    const auto fits_balance = [&](const SeriesKey& series) {
-        const Exchange* exchange = reference_.find_exchange(ExchangeId{series.id});
-        return exchange != nullptr &&
-               core::matches_pattern(pattern, exchange->enum_value.str() + ":" + series.asset.str());
-    };
-    const auto fits_symbol = [&](const SeriesKey& series) {
-        const Symbol* symbol = reference_.find_symbol(SymbolId{series.id});
-        if (symbol == nullptr) return false;
-        const Exchange* exchange = reference_.find_exchange(symbol->exchange_id);
-        if (exchange == nullptr) return false;
-        const std::string prefix = exchange->enum_value.str() + ":";
-        return core::matches_pattern(pattern, prefix + pair(*symbol)) ||
-               core::matches_pattern(pattern, prefix + symbol->exchange_symbol.str());
-    };
     std::size_t gone = 0;
     for (std::size_t i = 0; i < latest_.size(); ++i) {
         const auto dataset = static_cast<Dataset>(i);
         const auto own = static_cast<CacheCategory>(static_cast<std::size_t>(CacheCategory::book_tickers) + i);
         if (category != CacheCategory::all && category != CacheCategory::latest && category != own) continue;
         gone += latest_[i]->erase_if([&](const SeriesKey& series, const std::byte*) {
-            return dataset == Dataset::balances ? fits_balance(series) : fits_symbol(series);
+            return fits_series(reference_, dataset, pattern, series);
         });
     }
     return gone;
 }
 
-template std::optional<Latest<BookTicker>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;
-template boost::asio::awaitable<std::vector<Latest<BookTicker>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter,
-                                                                                                   LatestFilter,
-                                                                                                   Deadline);
-template std::optional<Latest<Trade>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;
-template boost::asio::awaitable<std::vector<Latest<Trade>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter,
-                                                                                              LatestFilter, Deadline);
-template std::optional<Latest<FundingRate>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;
-template boost::asio::awaitable<std::vector<Latest<FundingRate>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter,
-                                                                                                    LatestFilter,
-                                                                                                    Deadline);
-template std::optional<Latest<Balance>> DatabaseManager::Impl::find_latest(const SeriesKey&) const noexcept;
-template boost::asio::awaitable<std::vector<Latest<Balance>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter,
-                                                                                                LatestFilter, Deadline);
+std::optional<Latest<BookTicker>> DatabaseManager::find_latest_book_ticker(SymbolId symbol) const noexcept {
+    return impl_->find_latest<BookTicker>(series_of(symbol));
+}
+
+std::optional<Latest<Trade>> DatabaseManager::find_latest_trade(SymbolId symbol) const noexcept {
+    return impl_->find_latest<Trade>(series_of(symbol));
+}
+
+std::optional<Latest<FundingRate>> DatabaseManager::find_latest_funding_rate(SymbolId symbol) const noexcept {
+    return impl_->find_latest<FundingRate>(series_of(symbol));
+}
+
+std::optional<Latest<Balance>> DatabaseManager::find_latest_balance(ExchangeId exchange, std::string_view account,
+                                                                    std::string_view asset) const noexcept {
+    return impl_->find_latest<Balance>(series_of(exchange, account, asset));
+}
+
+awaitable<std::vector<Latest<BookTicker>>> DatabaseManager::get_latest_book_tickers(LatestFilter filter,
+                                                                                    Deadline deadline) {
+    return impl_->start(&Impl::get_latest<BookTicker>, deadline, OwnedSeriesFilter(filter.series), filter);
+}
+
+awaitable<std::vector<Latest<Trade>>> DatabaseManager::get_latest_trades(LatestFilter filter, Deadline deadline) {
+    return impl_->start(&Impl::get_latest<Trade>, deadline, OwnedSeriesFilter(filter.series), filter);
+}
+
+awaitable<std::vector<Latest<FundingRate>>> DatabaseManager::get_latest_funding_rates(LatestFilter filter,
+                                                                                      Deadline deadline) {
+    return impl_->start(&Impl::get_latest<FundingRate>, deadline, OwnedSeriesFilter(filter.series), filter);
+}
+
+awaitable<std::vector<Latest<Balance>>> DatabaseManager::get_latest_balances(LatestFilter filter, Deadline deadline) {
+    return impl_->start(&Impl::get_latest<Balance>, deadline, OwnedSeriesFilter(filter.series), filter);
+}
 
 }  // namespace marketdb

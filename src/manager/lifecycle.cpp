@@ -1,13 +1,8 @@
-#include <pthread.h>
-
-#include <csignal>
+#include <mutex>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -30,32 +25,17 @@ Config with_serial_log(Config config) {
 }
 
 constexpr auto kSessionRowsDeadline = std::chrono::seconds(5);
+constexpr auto kMaintenanceDeadline = std::chrono::seconds(10);
 
 }  // namespace
-
-IoThread::IoThread() : context_(1), work_(asio::make_work_guard(context_)) {
-    // The host program's signals are its own: this thread must never be the one that takes them.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { context_.run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
-
-IoThread::~IoThread() {
-    work_.reset();
-    context_.stop();
-    if (thread_.joinable()) thread_.join();
-}
 
 DatabaseManager::Impl::Impl(Config config, std::optional<asio::any_io_executor> executor)
     : config_(with_serial_log(std::move(config))),
       clock_(config_.clock ? config_.clock : system_clock()),
       io_thread_(executor ? nullptr : std::make_unique<IoThread>()),
       executor_(executor ? *executor : asio::any_io_executor(io_thread_->context().get_executor())),
-      strand_(asio::make_strand(executor_)),
-      engine_(storage::make_engine(config_)) {
+      engine_(storage::make_engine(config_)),
+      sources_(*engine_, config_, *clock_) {
     for (std::size_t i = 0; i < latest_.size(); ++i) {
         latest_[i] =
             std::make_unique<cache::LatestCache>(storage::table_of(static_cast<Dataset>(i)), config_.latest_ttl);
@@ -66,16 +46,9 @@ DatabaseManager::Impl::~Impl() = default;
 
 void DatabaseManager::Impl::abandon() noexcept {
     state_.store(State::closed);
-    std::shared_ptr<asio::steady_timer> timer;
-    {
-        const std::scoped_lock lock(session_mutex_);
-        timer = std::exchange(timer_, nullptr);
-    }
-    if (timer) asio::post(strand_, [timer] { timer->cancel(); });
-    timer.reset();
+    maintenance_.stop();
     if (!io_thread_) return;
-    // These point into the context that goes with the thread.
-    strand_ = {};
+    // It points into the context that goes with the thread.
     executor_ = {};
     io_thread_.reset();
 }
@@ -132,7 +105,9 @@ asio::awaitable<void> DatabaseManager::Impl::initialize(std::shared_ptr<Impl> se
     }
     self->state_.store(State::open);
     for (const std::string& notice : self->config_.notices) self->log(LogLevel::info, notice);
-    self->start_maintenance();
+    // Only held while working, so that a manager can go while its maintenance waits.
+    const std::weak_ptr<Impl> weak = self;
+    self->maintenance_.start(self->executor_, self->config_.poll_interval, [weak] { return maintain(weak); });
 }
 
 asio::awaitable<void> DatabaseManager::Impl::open_and_load(Deadline deadline) {
@@ -149,14 +124,7 @@ asio::awaitable<void> DatabaseManager::Impl::close(std::shared_ptr<Impl> self, D
         if (expected == State::fresh) self->state_.store(State::closed);
         co_return;
     }
-    std::shared_ptr<asio::steady_timer> timer;
-    SourceId session{};
-    {
-        const std::scoped_lock lock(self->session_mutex_);
-        timer = std::exchange(self->timer_, nullptr);
-        session = self->session_;
-    }
-    if (timer) asio::post(self->strand_, [timer] { timer->cancel(); });
+    self->maintenance_.stop();
 
     // Operations in flight end by themselves or at their deadlines. There is nothing to be notified by that would not cost
     // every operation a lock, and closing is rare: look again every millisecond.
@@ -165,47 +133,30 @@ asio::awaitable<void> DatabaseManager::Impl::close(std::shared_ptr<Impl> self, D
         pause.expires_after(std::chrono::milliseconds(1));
         co_await pause.async_wait(asio::use_awaitable);
     }
-    if (session != SourceId{}) {
-        try {
-            const auto rows = static_cast<std::int64_t>(self->rows_written_.load());
-            co_await self->finish_source(session, rows, Deadline::in(kSessionRowsDeadline));
-        } catch (const Error& error) {
-            self->log(LogLevel::warning, std::string("the session's row count could not be noted: ") + error.what());
-        }
-    }
+    co_await self->note_session_rows();
     co_await self->engine_->close(deadline);
     self->state_.store(State::closed);
 }
 
-void DatabaseManager::Impl::start_maintenance() {
-    auto timer = std::make_shared<asio::steady_timer>(strand_);
-    {
-        const std::scoped_lock lock(session_mutex_);
-        timer_ = timer;
+asio::awaitable<void> DatabaseManager::Impl::note_session_rows() {
+    try {
+        const auto rows = static_cast<std::int64_t>(rows_written_.load());
+        co_await sources_.finish_session(rows, Deadline::in(kSessionRowsDeadline));
+    } catch (const Error& error) {
+        log(LogLevel::warning, std::string("the session's row count could not be noted: ") + error.what());
     }
-    asio::co_spawn(strand_, maintain(weak_from_this(), timer, config_.poll_interval), asio::detached);
 }
 
-asio::awaitable<void> DatabaseManager::Impl::maintain(std::weak_ptr<Impl> weak,
-                                                      std::shared_ptr<asio::steady_timer> timer,
-                                                      std::chrono::microseconds interval) {
-    for (;;) {
-        timer->expires_after(interval);
-        boost::system::error_code ignored;
-        co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        // Only held while working, so that a manager can go while its timer waits.
-        const std::shared_ptr<Impl> self = weak.lock();
-        if (!self || !self->is_open()) co_return;
-        std::string failure;
-        try {
-            co_await self->tick();
-        } catch (const std::exception& error) {
-            failure = error.what();
-        }
-        if (!failure.empty() && self->is_open()) {
-            self->log(LogLevel::warning, "looking for changes of other programs failed: " + failure);
-        }
+asio::awaitable<bool> DatabaseManager::Impl::maintain(std::weak_ptr<Impl> weak) {
+    const std::shared_ptr<Impl> self = weak.lock();
+    if (!self || !self->is_open()) co_return false;
+    try {
+        co_await self->tick();
+    } catch (const std::exception& error) {
+        const std::string what = error.what();
+        if (self->is_open()) self->log(LogLevel::warning, "looking for changes of other programs failed: " + what);
     }
+    co_return true;
 }
 
 asio::awaitable<void> DatabaseManager::Impl::tick() {
@@ -213,7 +164,7 @@ asio::awaitable<void> DatabaseManager::Impl::tick() {
     const auto now = clock_->steady_now();
     for (const auto& cache : latest_) cache->sweep(now);
 
-    const Deadline deadline = Deadline::in(std::chrono::seconds(10));
+    const Deadline deadline = Deadline::in(kMaintenanceDeadline);
     const storage::ChangeMarks marks = co_await engine_->poll_changes(deadline);
     const std::chrono::nanoseconds refreshed{refreshed_steady_ns_.load(std::memory_order_relaxed)};
     const bool expired = now.time_since_epoch() - refreshed >= config_.reference_ttl;
@@ -226,7 +177,7 @@ asio::awaitable<void> DatabaseManager::Impl::tick() {
 }
 
 asio::awaitable<void> DatabaseManager::Impl::refresh_latest() {
-    const Deadline deadline = Deadline::in(std::chrono::seconds(10));
+    const Deadline deadline = Deadline::in(kMaintenanceDeadline);
     for (const auto& cache : latest_) {
         const std::vector<storage::SeriesKey> series = cache->mark_unverified();
         if (series.empty()) continue;

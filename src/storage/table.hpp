@@ -141,6 +141,13 @@ bool merge(const Table& table, std::byte* stored, const std::byte* later) noexce
 /// Errors: invalid_argument  names table, row index (in the order given), column and reason.
 [[nodiscard]] std::size_t prepare_batch(RowSpan rows);
 
+/// One row, checked and in its stored form. Errors: as prepare_batch.
+template <class Row>
+[[nodiscard]] Row prepared(Row row) {
+    (void)prepare_batch(RowSpan{&table_of<Row>(), reinterpret_cast<std::byte*>(&row), 1});
+    return row;
+}
+
 /// Which series a row belongs to.
 struct SeriesKey {
     std::int32_t id = 0;       ///< symbol_id, of balances exchange_id.

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "engine_fixture.hpp"
 
 namespace marketdb::testing {
@@ -215,6 +217,30 @@ TEST_P(Keeping, AnUnfinishedSourceWithTheSameHashIsTakenUpAgainAFinishedOneIsNot
 TEST_P(Keeping, FinishingASourceThatIsNotThereIsAnError) {
     EXPECT_THROW(wait(db().finish_source(SourceId{4711}, 1)), Error);
     EXPECT_TRUE(wait(db().get_sources()).empty());
+}
+
+TEST_P(Keeping, OfSeveralSourcesTheOneWithTheIdIsFinished) {
+    Source source;
+    source.kind = "import";
+    std::vector<int> ids;
+    for (const char* name : {"a.csv", "b.csv", "c.csv"}) {
+        source.name = name;
+        ids.push_back(static_cast<int>(wait(db().begin_source(source))));
+    }
+    constexpr int kLeast = std::numeric_limits<int>::min();
+    constexpr int kGreatest = std::numeric_limits<int>::max();
+    for (const int id : {0, -1, ids.back() + 1, kLeast, kGreatest}) {
+        expect_error(ErrorCode::invalid_argument, [&] { wait(db().finish_source(SourceId{id}, 1)); },
+                     {"no source has the id " + std::to_string(id)});
+    }
+    wait(db().finish_source(SourceId{ids[1]}, 7));
+    const std::vector<Source> all = wait(db().get_sources());
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_FALSE(is_present(all[0].finished_at));
+    EXPECT_EQ(all[1].name, "b.csv");
+    EXPECT_EQ(text_of(all[1].finished_at), "+0ms");
+    EXPECT_EQ(all[1].rows, 7);
+    EXPECT_FALSE(is_present(all[2].finished_at));
 }
 
 TEST_P(Keeping, RowsThatCouldNotBeStoredAreKeptWithTheirReason) {

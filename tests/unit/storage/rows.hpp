@@ -68,12 +68,4 @@ std::string problem_of(Row row) {
     return problem ? std::string(problem->column) + ": " + problem->reason : std::string();
 }
 
-/// The row as it is stored.
-template <class Row>
-Row prepared(Row row) {
-    const auto problem = prepare_row(table_of<Row>(), bytes_of(row));
-    EXPECT_FALSE(problem) << problem->column << ": " << problem->reason;
-    return row;
-}
-
 }  // namespace marketdb::storage
