@@ -1,12 +1,9 @@
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -18,36 +15,13 @@
 #include <marketdb/format.hpp>
 
 #include "io/parser.hpp"
+#include "support/text_input.hpp"
 
 /// Any bytes as a market-data file: only marketdb::Error may come out, and what was read survives a round trip through
 /// marketdb's own CSV and JSON. The first byte chooses the file's name and the options.
 namespace {
 
 using namespace marketdb;
-
-class MemoryInput final : public io::Input {
- public:
-    MemoryInput(std::string_view text, std::filesystem::path path)
-        : text_(text), path_(std::move(path)), inner_name_(path_.filename().string()) {}
-
-    std::size_t read(std::span<char> buffer) override {
-        // In small pieces, so that lines lie across them.
-        const std::size_t count = std::min({buffer.size(), text_.size() - given_, std::size_t{61}});
-        std::copy_n(text_.data() + given_, count, buffer.data());
-        given_ += count;
-        return count;
-    }
-    const std::filesystem::path& path() const noexcept override { return path_; }
-    const std::string& inner_name() const noexcept override { return inner_name_; }
-    std::uint64_t bytes_read() const noexcept override { return given_; }
-    std::uint64_t total_bytes() const noexcept override { return text_.size(); }
-
- private:
-    std::string_view text_;
-    std::filesystem::path path_;
-    std::string inner_name_;
-    std::size_t given_ = 0;
-};
 
 struct Choice {
     const char* path;
@@ -98,7 +72,9 @@ void append(Text& text, const Row& row, const std::vector<io::Instrument>& instr
 }
 
 Text read(std::string_view file, const char* path, const io::ParserOptions& options) {
-    const auto parser = io::open_parser(std::make_unique<MemoryInput>(file, path), options);
+    auto input = std::make_unique<testing::TextInput>(std::string(file), path);
+    input->give_at_most(61);
+    const auto parser = io::open_parser(std::move(input), options);
     Text text;
     if (parser->dataset()) {
         for (const std::string_view name : field_names(*parser->dataset(), true, false))

@@ -4,7 +4,6 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -38,22 +37,14 @@ TEST_F(SqliteCancel, EndsAnOperationThatWaitsAtOnce) {
     config_.reader_threads = 1;
     open();
     write(many(1));
-    asio::io_context other;
-    HoldingSink sink;
-    ScanRequest request;
-    request.table = &table_of<BookTicker>();
-    auto held = asio::co_spawn(other, engine_->scan(request, sink, {}), asio::use_future);
-    std::thread other_thread([&] { other.run(); });
-    sink.wait_entered();
+    HeldScan held(*engine_);
     auto cancelled = spawn(engine_->stats(Deadline::never()));
     std::thread thread([&] { context_.run(); });
     ASSERT_TRUE(wait_until([&] { return engine_->pending() == 2; }));
     emit();
     EXPECT_EQ(cancelled.get(), "cancelled");
-    sink.let_go();
-    held.get();
+    EXPECT_EQ(held.let_go(), "ok");
     thread.join();
-    other_thread.join();
 }
 
 TEST_F(SqliteCancel, EndsAScanInTheMiddle) {
@@ -123,48 +114,28 @@ TEST_F(SqliteCancel, AfterTheEndNothingHappens) {
 TEST_F(SqliteEngine, ClosingWaitsForWhatRuns) {
     open();
     write(many(2000));
-    asio::io_context context;
-    HoldingSink sink;
-    ScanRequest request;
-    request.table = &table_of<BookTicker>();
-    auto held = asio::co_spawn(context, engine_->scan(request, sink, {}), asio::use_future);
-    auto work = asio::make_work_guard(context);
-    std::thread thread([&] { context.run(); });
-    sink.wait_entered();
-    auto closed = asio::co_spawn(context, engine_->close({}), asio::use_future);
-    auto closed_too = asio::co_spawn(context, engine_->close({}), asio::use_future);
+    HeldScan held(*engine_);
+    auto closed = held.start(engine_->close({}));
+    auto closed_too = held.start(engine_->close({}));
     EXPECT_EQ(closed.wait_for(20ms), std::future_status::timeout);
-    sink.let_go();
-    held.get();
-    closed.get();
-    closed_too.get();
-    EXPECT_EQ(sink.seen_, 2000U);
-    work.reset();
-    thread.join();
+    EXPECT_EQ(held.let_go(), "ok");
+    EXPECT_EQ(closed.get(), "ok");
+    EXPECT_EQ(closed_too.get(), "ok");
+    EXPECT_EQ(held.rows_seen(), 2000U);
 }
 
 TEST_F(SqliteEngine, ClosingCancelsWhatStillRunsAtItsDeadline) {
     config_.reader_threads = 1;
     open();
     write(many(2000));
-    asio::io_context context;
-    HoldingSink sink;
-    ScanRequest request;
-    request.table = &table_of<BookTicker>();
-    auto held = asio::co_spawn(context, outcome(engine_->scan(request, sink, Deadline::never())), asio::use_future);
-    auto waits = asio::co_spawn(context, outcome(engine_->stats(Deadline::never())), asio::use_future);
-    auto work = asio::make_work_guard(context);
-    std::thread thread([&] { context.run(); });
-    sink.wait_entered();
+    HeldScan held(*engine_);
+    auto waits = held.start(engine_->stats(Deadline::never()));
     ASSERT_TRUE(wait_until([&] { return engine_->pending() == 2; }));
-    auto closed = asio::co_spawn(context, engine_->close(Deadline::in(5ms)), asio::use_future);
+    auto closed = held.start(engine_->close(Deadline::in(5ms)));
     EXPECT_EQ(closed.wait_for(50ms), std::future_status::timeout);
-    sink.let_go();
-    EXPECT_EQ(held.get(), "cancelled");
+    EXPECT_EQ(held.let_go(), "cancelled");
     EXPECT_EQ(waits.get(), "cancelled");
-    closed.get();
-    work.reset();
-    thread.join();
+    EXPECT_EQ(closed.get(), "ok");
 }
 
 }  // namespace

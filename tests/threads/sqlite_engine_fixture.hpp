@@ -3,11 +3,16 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "storage/engine.hpp"
@@ -102,6 +107,44 @@ class HoldingSink final : public storage::RowSink {
     bool held_ = false;
     std::promise<void> entered_;
     std::promise<void> let_go_;
+};
+
+/// A scan of every quote that has read its first row and holds its reader thread there until it is let go. Further operations
+/// run beside it, on the same context and its thread.
+class HeldScan {
+ public:
+    explicit HeldScan(Engine& engine) {
+        request_.table = &table_of<BookTicker>();
+        scanned_ = start(engine.scan(request_, sink_, Deadline::never()));
+        sink_.wait_entered();
+    }
+    ~HeldScan() {
+        if (scanned_.valid()) let_go();
+        work_.reset();
+        thread_.join();
+    }
+    HeldScan(const HeldScan&) = delete;
+    HeldScan& operator=(const HeldScan&) = delete;
+
+    /// Starts an operation; the future gives what came of it.
+    template <class T>
+    std::future<std::string> start(asio::awaitable<T> operation) {
+        return asio::co_spawn(context_, outcome(std::move(operation)), asio::use_future);
+    }
+    /// Lets the scan go on and returns what came of it.
+    std::string let_go() {
+        sink_.let_go();
+        return scanned_.get();
+    }
+    [[nodiscard]] std::size_t rows_seen() const noexcept { return sink_.seen_; }
+
+ private:
+    asio::io_context context_;
+    asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(context_);
+    ScanRequest request_;
+    HoldingSink sink_;
+    std::future<std::string> scanned_;
+    std::thread thread_{[this] { context_.run(); }};
 };
 
 }  // namespace marketdb::testing

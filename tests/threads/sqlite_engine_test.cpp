@@ -153,20 +153,12 @@ TEST_F(SqliteEngine, TooManyPendingOperationsAreRefused) {
     config_.reader_threads = 1;
     open();
     write(many(1));
-    asio::io_context context;
-    HoldingSink sink;
-    ScanRequest request;
-    request.table = &table_of<BookTicker>();
-    auto held = asio::co_spawn(context, engine_->scan(request, sink, {}), asio::use_future);
-    auto waits = asio::co_spawn(context, engine_->stats({}), asio::use_future);
-    std::thread thread([&] { context.run(); });
-    sink.wait_entered();
+    HeldScan held(*engine_);
+    auto waits = held.start(engine_->stats({}));
     ASSERT_TRUE(wait_until([&] { return engine_->pending() == 2; }));
     expect_error(ErrorCode::resource_exhausted, [&] { stats(); }, {"2 operations"});
-    sink.let_go();
-    held.get();
-    EXPECT_EQ(waits.get().exchanges, 1U);
-    thread.join();
+    EXPECT_EQ(held.let_go(), "ok");
+    EXPECT_EQ(waits.get(), "ok");
     EXPECT_EQ(engine_->pending(), 0U);
 }
 
@@ -174,18 +166,10 @@ TEST_F(SqliteEngine, AnOperationThatWaitsEndsAtItsDeadlineAndNotAtItsTurn) {
     config_.reader_threads = 1;
     open();
     write(many(1));
-    asio::io_context context;
-    HoldingSink sink;
-    ScanRequest request;
-    request.table = &table_of<BookTicker>();
-    auto held = asio::co_spawn(context, engine_->scan(request, sink, {}), asio::use_future);
-    std::thread thread([&] { context.run(); });
-    sink.wait_entered();
+    HeldScan held(*engine_);
     expect_error(ErrorCode::timeout, [&] { scan(Deadline::in(20ms)); });
-    sink.let_go();
-    held.get();
-    EXPECT_EQ(sink.seen_, 1U);
-    thread.join();
+    EXPECT_EQ(held.let_go(), "ok");
+    EXPECT_EQ(held.rows_seen(), 1U);
 }
 
 TEST_F(SqliteEngine, ADeadlineEndsALongScanInTheMiddle) {

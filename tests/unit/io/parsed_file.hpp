@@ -1,10 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,35 +11,10 @@
 #include <marketdb/format.hpp>
 
 #include "io/parser.hpp"
+#include "support/text_input.hpp"
 
 /// A file in memory, parsed to the end.
 namespace marketdb::testing {
-
-/// Bytes as if they had been decompressed from `path`.
-class TextInput final : public io::Input {
- public:
-    explicit TextInput(std::string text, std::filesystem::path path = "folder/file.csv", std::string inner_name = {})
-        : text_(std::move(text)), path_(std::move(path)), inner_name_(std::move(inner_name)) {
-        if (inner_name_.empty()) inner_name_ = path_.filename().string();
-    }
-
-    std::size_t read(std::span<char> buffer) override {
-        const std::size_t count = std::min(buffer.size(), text_.size() - given_);
-        std::copy_n(text_.data() + given_, count, buffer.data());
-        given_ += count;
-        return count;
-    }
-    const std::filesystem::path& path() const noexcept override { return path_; }
-    const std::string& inner_name() const noexcept override { return inner_name_; }
-    std::uint64_t bytes_read() const noexcept override { return given_; }
-    std::uint64_t total_bytes() const noexcept override { return text_.size(); }
-
- private:
-    std::string text_;
-    std::filesystem::path path_;
-    std::string inner_name_;
-    std::size_t given_ = 0;
-};
 
 struct ParsedFile {
     std::string layout;
