@@ -27,8 +27,8 @@ std::string list_series(Session& session, const std::vector<SeriesStats>& series
     for (std::size_t i = 0; i < std::min(series.size(), kSeriesListed); ++i) {
         const SeriesStats& one = series[i];
         text += fmt::format(
-            "\n{}{}  {} rows  {} .. {}", with_dataset ? fmt::format("{} ", to_string(one.dataset)) : std::string(),
-            series_name(session, one), with_commas(one.rows), to_string(one.first), to_string(one.last));
+            "\n{}{}  {}  {} .. {}", with_dataset ? fmt::format("{} ", to_string(one.dataset)) : std::string(),
+            series_name(session, one), counted(one.rows, "row"), to_string(one.first), to_string(one.last));
     }
     if (series.size() > kSeriesListed) {
         text += fmt::format("\nand {} more: marketdb stats --series", series.size() - kSeriesListed);
@@ -58,6 +58,11 @@ void explain_empty_answer(Session& session, const Query& query) {
     } else {
         note(fmt::format("{} is empty; `marketdb import FILE` fills it", name));
     }
+}
+
+void note_left_out(std::uint64_t without_received_at) {
+    if (without_received_at == 0) return;
+    note(fmt::format("{} without received_at left out (--clock received)", counted(without_received_at, "row")));
 }
 
 Units units_of_query(Session& session, const Query& query) {

@@ -132,12 +132,9 @@ int run_export(const GlobalOptions& global, const ReadOptions& options) {
     const ExportReport report = with_row_type(query.dataset(), [&]<class Row>(std::type_identity<Row>) {
         return run_query<Row>(session, query, options, format);
     });
-    if (report.without_received_at > 0) {
-        note(fmt::format("{} rows without received_at left out (--clock received)",
-                         with_commas(report.without_received_at)));
-    }
+    note_left_out(report.without_received_at);
     if (report.rows == 0) explain_empty_answer(session, query);
-    if (options.file != "-") note(fmt::format("{}: {} rows", options.file, with_commas(report.rows)));
+    if (options.file != "-") note(fmt::format("{}: {}", options.file, counted(report.rows, "row")));
     return kOk;
 }
 

@@ -77,9 +77,7 @@ int print_history(Session& session, const Query& query, const ReadOptions& optio
     }
     output().flush();
     printer.note_hidden();
-    if (without_received_at > 0) {
-        note(fmt::format("{} rows without received_at left out (--clock received)", with_commas(without_received_at)));
-    }
+    note_left_out(without_received_at);
     if (printer.rows() == 0) explain_empty_answer(session, query);
     return kOk;
 }

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -21,7 +22,8 @@ namespace {
 ImportOptions library_options(const ImportArguments& arguments) {
     ImportOptions options;
     options.layout = arguments.layout;
-    options.dataset = arguments.dataset.empty() ? "" : std::string(to_string(read_dataset(arguments.dataset)));
+    options.dataset =
+        arguments.dataset.empty() ? "" : std::string(to_string(read_dataset(arguments.dataset, "--dataset")));
     options.exchange = arguments.exchange;
     options.symbol = arguments.symbol;
     options.base = arguments.base;
@@ -54,8 +56,7 @@ ImportList list_files(const std::vector<std::string>& paths, ImportReporter& rep
 }
 
 /// A dry run needs the database only to say what is known already.
-Session open_session(const GlobalOptions& global, bool is_dry_run) {
-    DatabaseChoice choice = choose_database(global);
+Session open_session(DatabaseChoice choice, bool is_dry_run) {
     if (!is_dry_run) return Session(std::move(choice), Access::create);
     const bool is_sqlite = choice.config.engine == EngineKind::sqlite;
     if (is_sqlite && !std::filesystem::exists(choice.config.sqlite_path)) {
@@ -92,14 +93,17 @@ void import_all(Session& session, const ImportList& list, const ImportArguments&
 
 int run_import(const GlobalOptions& global, const ImportArguments& arguments) {
     (void)library_options(arguments);  // Wrong options are reported before anything is opened.
+    DatabaseChoice choice = choose_database(global);
     ImportReporter reporter(arguments);
     const ImportList list = list_files(arguments.files, reporter);
     const auto finish = [&] { reporter.finish(list.ignored, database_name()); };
     if (list.files.empty()) {
+        if (!reporter.has_failures())
+            note("no file there ends in .csv or .jsonl (.gz, .zst and .xz may follow) or .zip");
         finish();
         return reporter.has_failures() ? kFailure : kOk;
     }
-    Session session = open_session(global, arguments.dry_run);
+    Session session = open_session(std::move(choice), arguments.dry_run);
     try {
         import_all(session, list, arguments, reporter);
     } catch (const Error&) {

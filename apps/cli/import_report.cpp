@@ -81,6 +81,21 @@ std::string duration(double seconds) {
     return fmt::format("{:.0f} h {:.0f} min", std::floor(seconds / 3'600), std::fmod(seconds, 3'600.0) / 60);
 }
 
+/// A text about the file, which it names once.
+std::string with_file(const ImportReport& report, const std::string& text) {
+    return text.find(report.file) != std::string::npos ? text : fmt::format("{}: {}", report.file, text);
+}
+
+/// `BINANCE_SPOT BTC/USDT`; of several exchanges `BYBIT_SPOT, BYBIT_FUTURES: BTC/USDT, ETH/USDT`.
+std::string instruments(const ImportReport& report) {
+    std::string exchanges = printable(report.exchange);
+    const bool several = exchanges.find(',') != std::string::npos;
+    for (std::size_t at = exchanges.find(','); at != std::string::npos; at = exchanges.find(',', at + 1)) {
+        exchanges.insert(at + 1, " ");
+    }
+    return fmt::format("{}{} {}", exchanges, several ? ":" : "", list(report.symbols));
+}
+
 void append_field(std::string& out, std::string_view name, std::uint64_t value) {
     out += fmt::format(",\"{}\":{}", name, value);
 }
@@ -128,7 +143,7 @@ void ImportBar::show(const ImportProgress& progress) {
 void ImportReporter::add(const ImportReport& report) {
     ++files_;
     clear_status();
-    for (const std::string& warning : report.warnings) warn(fmt::format("{}: {}", report.file, warning));
+    for (const std::string& warning : report.warnings) warn(with_file(report, warning));
     if (!report.error.empty()) report_problem(report);
     if (report.skipped) ++skipped_;
     total_.read += report.read;
@@ -144,8 +159,7 @@ void ImportReporter::add(const ImportReport& report) {
 }
 
 void ImportReporter::report_problem(const ImportReport& report) {
-    const bool names_file = report.error.find(report.file) != std::string::npos;
-    const std::string text = names_file ? report.error : fmt::format("{}: {}", report.file, report.error);
+    const std::string text = with_file(report, report.error);
     if (report.error_code == ErrorCode::cancelled) {
         ++interrupted_;
         note(text);
@@ -170,8 +184,7 @@ void ImportReporter::print_text(const ImportReport& report) {
         return;
     }
     output().line(file);
-    output().line(fmt::format("  {}: {} of {} {}", report.layout, report.dataset, printable(report.exchange),
-                              list(report.symbols)));
+    output().line(fmt::format("  {}: {} of {}", report.layout, report.dataset, instruments(report)));
     if (is_present(report.first)) {
         output().line(fmt::format("  {} .. {}", to_string(report.first), to_string(report.last)));
     }
@@ -225,12 +238,12 @@ void ImportReporter::finish(std::uint64_t ignored, const std::string& database) 
         output().flush();
         return;
     }
-    std::string text = fmt::format("{} {}: {} rows read{}", files_, files_ == 1 ? "file" : "files",
-                                   with_commas(total_.read), counts(total_.written, total_.rejected));
+    std::string text = fmt::format("{}: {} read{}", counted(files_, "file"), counted(total_.read, "row"),
+                                   counts(total_.written, total_.rejected));
     if (skipped_ > 0) text += fmt::format("; {} skipped", skipped_);
     if (interrupted_ > 0) text += fmt::format("; {} interrupted", interrupted_);
     if (failed_ > 0) text += fmt::format("; {} failed", failed_);
-    if (ignored > 0) text += fmt::format("; {} other files ignored", ignored);
+    if (ignored > 0) text += fmt::format("; {} ignored", counted(ignored, "other file"));
     output().line(fmt::format("{}; {} {}", text, arguments_.dry_run ? "nothing was written to" : "database", database));
     output().flush();
 }

@@ -38,8 +38,8 @@ std::chrono::microseconds read_duration_option(std::string_view option, const st
     return read_option<std::chrono::microseconds>(option, text, [](const std::string& t) { return parse_duration(t); });
 }
 
-Dataset read_dataset(const std::string& text) {
-    return read_option<Dataset>("DATASET", text, [](const std::string& t) { return parse_dataset(t); });
+Dataset read_dataset(const std::string& text, std::string_view option) {
+    return read_option<Dataset>(option, text, [](const std::string& t) { return parse_dataset(t); });
 }
 
 Query::Query(const ReadOptions& options) : dataset_(read_dataset(options.dataset)) {

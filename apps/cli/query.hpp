@@ -17,7 +17,7 @@ namespace marketdb::cli {
 /// Errors: UsageError.
 [[nodiscard]] Timestamp read_time_option(std::string_view option, const std::string& text);
 [[nodiscard]] std::chrono::microseconds read_duration_option(std::string_view option, const std::string& text);
-[[nodiscard]] Dataset read_dataset(const std::string& text);
+[[nodiscard]] Dataset read_dataset(const std::string& text, std::string_view option = "DATASET");
 
 /// What a reading command asks, understood. Owns the texts that its filters look at.
 class Query {

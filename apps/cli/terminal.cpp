@@ -135,6 +135,10 @@ std::string with_commas(std::uint64_t number) {
     return digits;
 }
 
+std::string counted(std::uint64_t number, std::string_view thing) {
+    return fmt::format("{} {}{}", with_commas(number), thing, number == 1 ? "" : "s");
+}
+
 std::string human_bytes(std::uint64_t bytes) {
     constexpr std::string_view kUnits[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     auto amount = static_cast<double>(bytes);

@@ -34,6 +34,9 @@ void guard_standard_streams();
 /// 66089 as `66,089`.
 [[nodiscard]] std::string with_commas(std::uint64_t number);
 
+/// `1 row`, `66,089 rows`.
+[[nodiscard]] std::string counted(std::uint64_t number, std::string_view thing);
+
 /// 4213760 as `4.0 MiB`.
 [[nodiscard]] std::string human_bytes(std::uint64_t bytes);
 

@@ -62,8 +62,8 @@ CleanupResult clean_up(Session& session, const CleanupOptions& options) {
         return session.cleanup(options);
     } catch (const Interrupted&) {
         const std::uint64_t after = rows_stored(session);
-        note(fmt::format("interrupted: {} rows were removed from {}; the same command goes on",
-                         with_commas(before - std::min(before, after)), session.name()));
+        note(fmt::format("interrupted: {} removed from {}; the same command goes on",
+                         counted(before - std::min(before, after), "row"), session.name()));
         throw;
     }
 }
@@ -86,7 +86,7 @@ int run_init(const GlobalOptions& global) {
 int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments) {
     CleanupOptions options;
     options.older_than = read_duration_option("--older-than", arguments.older_than);
-    if (!arguments.dataset.empty()) options.dataset = read_dataset(arguments.dataset);
+    if (!arguments.dataset.empty()) options.dataset = read_dataset(arguments.dataset, "--dataset");
 
     const bool deletes = arguments.yes && !arguments.dry_run;
     Session session(choose_database(global), deletes ? Access::write : Access::read);

@@ -102,7 +102,8 @@ ImportList list_import_files(const std::vector<std::filesystem::path>& paths) {
         std::error_code error;
         const std::filesystem::file_status status = std::filesystem::status(path, error);
         if (path != "-" && !std::filesystem::exists(status)) {
-            throw Error(ErrorCode::invalid_argument, fmt::format("{}: {}", path.string(), error.message()));
+            const std::string name = path.empty() ? "''" : path.string();
+            throw Error(ErrorCode::invalid_argument, fmt::format("{}: {}", name, error.message()));
         }
         if (std::filesystem::is_directory(status)) {
             transfer::list_folder(path, list);

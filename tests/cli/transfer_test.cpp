@@ -64,6 +64,36 @@ TEST_F(Importing, FoldersAreSearchedAndOtherFilesCounted) {
         << outcome.out;
 }
 
+TEST_F(Importing, WhereThereIsNothingToImportTheSummarySaysSoAndNamesTheDatabase) {
+    write_file("in/README.md", "words");
+    const Outcome folder = run({"import", "in"});
+    EXPECT_EQ(folder.code, 0);
+    EXPECT_EQ(folder.out, "0 files: 0 rows read; 1 other file ignored; database sqlite:marketdb.db (default)\n");
+    EXPECT_EQ(folder.err, "marketdb: no file there ends in .csv or .jsonl (.gz, .zst and .xz may follow) or .zip\n");
+    const Outcome missing = run({"import", "missing.csv"});
+    EXPECT_EQ(missing.code, 1);
+    EXPECT_EQ(missing.out, "1 file: 0 rows read; 1 failed; database sqlite:marketdb.db (default)\n");
+    EXPECT_NE(run({"import", ""}).err.find("error: '': No such file or directory"), std::string::npos);
+}
+
+TEST_F(Importing, OneRowIsARowAndSeveralExchangesAreAList) {
+    write_file("balances.csv", kBalances);
+    const std::string several = answer({"import", "balances.csv"});
+    EXPECT_NE(several.find("  marketdb balances: balances of BINANCE_SPOT, OKX_SPOT: "), std::string::npos) << several;
+    answer({"export", "balances", "OKX_SPOT:*", "--output", "one.csv"});
+    const std::string one = answer({"--db", "sqlite:one.db", "import", "one.csv"});
+    EXPECT_NE(one.find("1 file: 1 row read, 1 inserted; database sqlite:one.db (--db)\n"), std::string::npos) << one;
+    EXPECT_NE(run({"--db", "sqlite:one.db", "latest", "trades"}).err.find("OKX_SPOT:USDT of account main  1 row  2024"),
+              std::string::npos);
+}
+
+TEST_F(Importing, AWarningNamesItsFileOnce) {
+    write_file("binance_trades_2024-08-08_BTCUSDT.csv.gz", "");
+    EXPECT_EQ(run({"import", "binance_trades_2024-08-08_BTCUSDT.csv.gz"}).err,
+              "marketdb: warning: binance_trades_2024-08-08_BTCUSDT.csv.gz: has no bytes at all, not even those of an "
+              "empty .gz file\n");
+}
+
 TEST_F(Importing, AFailedFileDoesNotStopTheNext) {
     write_file("bybit-spot_book_ticker_2024-08-08_ETHUSDT.csv", kCrossedQuotes);
     write_file(kTradesName, kTrades);

@@ -64,8 +64,7 @@ ErrorCode code_of(int code, int system_error, std::string_view message) noexcept
         case SQLITE_IOERR:
             return is_out_of_space(system_error) ? ErrorCode::resource_exhausted : ErrorCode::unavailable;
         case SQLITE_READONLY: return code == SQLITE_READONLY_DBMOVED ? ErrorCode::unavailable : ErrorCode::read_only;
-        case SQLITE_CORRUPT:
-        case SQLITE_NOTADB: return ErrorCode::corrupt;
+        case SQLITE_CORRUPT: return ErrorCode::corrupt;
         case SQLITE_CONSTRAINT: return ErrorCode::constraint;
         case SQLITE_TOOBIG: return ErrorCode::invalid_argument;
         case SQLITE_ERROR:
@@ -194,6 +193,14 @@ void Connection::fail(int code, std::string_view doing) const {
     if (primary == SQLITE_BUSY) {
         throw Error(ErrorCode::unavailable, fmt::format("{}: locked by another process for more than {} ms ({})",
                                                         options_.path, options_.busy_timeout.count(), words));
+    }
+    if (primary == SQLITE_NOTADB) {
+        throw Error(ErrorCode::corrupt, fmt::format("{}: is no SQLite database ({})", options_.path, words));
+    }
+    if (code == SQLITE_READONLY_DIRECTORY || code == SQLITE_READONLY_CANTINIT) {
+        throw Error(
+            ErrorCode::read_only,
+            fmt::format("{}: its folder cannot be written; open it read-only (sqlite:PATH?mode=ro)", options_.path));
     }
     const bool io = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL;
     const int system_error = io && handle_ != nullptr ? system_error_of(handle_) : 0;

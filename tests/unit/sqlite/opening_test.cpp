@@ -148,7 +148,8 @@ TEST_F(OpeningTest, PathsMayHoldWhatTheyLike) {
 TEST_F(OpeningTest, ATextFileIsCorruptAndStaysAsItWas) {
     write_file(file(), std::string(5000, 'x'));
     for (const OpenMode mode : {OpenMode::create, OpenMode::existing, OpenMode::read_only}) {
-        expect_error(ErrorCode::corrupt, [&] { const Opened database(config(mode)); }, {"market.db", "not a database"});
+        expect_error(ErrorCode::corrupt, [&] { const Opened database(config(mode)); },
+                     {"market.db: is no SQLite database"});
     }
     EXPECT_EQ(read_file(file()), std::string(5000, 'x'));
 }
