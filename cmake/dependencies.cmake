@@ -4,6 +4,7 @@ find_package(Threads REQUIRED)
 find_package(Boost 1.81 CONFIG REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(SQLite3 3.37 REQUIRED)  # The first with STRICT tables.
+find_package(PostgreSQL 14 REQUIRED)  # libpq; the first with pipelines.
 find_package(yaml-cpp REQUIRED)
 find_package(LibArchive REQUIRED)
 find_package(ZLIB REQUIRED)

@@ -15,7 +15,7 @@ install(FILES ${PROJECT_BINARY_DIR}/marketdbConfig.cmake ${PROJECT_BINARY_DIR}/m
         DESTINATION ${package_folder})
 
 # A static library leaves its own libraries to the program that links it.
-set(MARKETDB_PC_REQUIRES "fmt yaml-cpp libarchive zlib libcrypto sqlite3")
+set(MARKETDB_PC_REQUIRES "fmt yaml-cpp libarchive zlib libcrypto sqlite3 libpq")
 if(BUILD_SHARED_LIBS)
     set(MARKETDB_PC_PRIVATE "Requires.private: ${MARKETDB_PC_REQUIRES}")
 else()

@@ -52,3 +52,32 @@ function(marketdb_precompile_asio target)
         <boost/asio/strand.hpp> <boost/asio/thread_pool.hpp> <boost/asio/use_awaitable.hpp>
         <boost/asio/use_future.hpp>)
 endfunction()
+
+# Makes one source that holds the files as texts: `marketdb::storage::postgres::embedded_files()` (name, text), by name.
+function(marketdb_embed out)
+    set(target ${CMAKE_CURRENT_BINARY_DIR}/${out}.cpp)
+    set(entries "")
+    foreach(file IN LISTS ARGN)
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+        get_filename_component(name ${file} NAME)
+        file(READ ${file} text)
+        string(APPEND entries "    {\"${name}\", R\"embedded(${text})embedded\"},\n")
+    endforeach()
+    list(LENGTH ARGN count)
+    file(CONFIGURE OUTPUT ${target} @ONLY CONTENT
+"#include <array>
+
+#include \"storage/postgres/embedded.hpp\"
+
+namespace marketdb::storage::postgres {
+
+std::span<const EmbeddedFile> embedded_files() noexcept {
+    static constexpr std::array<EmbeddedFile, @count@> kFiles{{
+@entries@    }};
+    return kFiles;
+}
+
+}  // namespace marketdb::storage::postgres
+")
+    set(${out} ${target} PARENT_SCOPE)
+endfunction()

@@ -5,8 +5,9 @@ set -euo pipefail
 
 declare -A packages=(
     [build]="g++ cmake ninja-build pkg-config libsqlite3-dev libfmt-dev libyaml-cpp-dev libarchive-dev zlib1g-dev
-             libssl-dev libcli11-dev libspdlog-dev"
-    [test]="git libgtest-dev libgmock-dev nlohmann-json3-dev gcovr gzip xz-utils zip zstd"
+             libssl-dev libpq-dev libcli11-dev libspdlog-dev"
+    [test]="git libgtest-dev libgmock-dev nlohmann-json3-dev gcovr gzip xz-utils zip zstd
+            postgresql postgresql-client pgbouncer openssl"
     [check]="git python3 shellcheck libbenchmark-dev libgtest-dev libgmock-dev nlohmann-json3-dev"
 )
 

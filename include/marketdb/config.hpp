@@ -37,6 +37,10 @@ struct PostgresConfig {
     std::uint32_t pool_max_size = 20;
     std::uint32_t max_queries = 50'000;  ///< Accepted; connections are renewed by lifetime.
     double max_idle_seconds = 300;
+    double max_lifetime_seconds = 3600;  ///< A connection is renewed after it. 0: never.
+    /// A pooler such as PgBouncer stands between and gives each transaction another session: statements are not prepared,
+    /// settings are made within transactions only.
+    bool transaction_pooler = false;
     std::uint32_t statement_cache_size = 1024;
 };
 
@@ -71,7 +75,7 @@ struct Config {
     std::vector<std::string> notices;    ///< What reading the configuration had to say (ignored keys), once each.
 
     /// `sqlite:market.db`, `sqlite:/abs/path.db`, `sqlite::memory:`, `postgresql://user@host/db?schema=desk`,
-    /// `postgres://...`. A path may carry `?mode=ro`.
+    /// `postgres://...`. Both may carry `mode=ro`; PostgreSQL also `pooler=transaction`.
     ///
     /// Errors: invalid_argument  unknown scheme or parameter; the message holds the URL redacted.
     [[nodiscard]] static Config from_url(std::string_view url);
@@ -79,7 +83,7 @@ struct Config {
     /// Reads the `database:` section of a YAML file; all other sections are ignored. Values may hold `${NAME}` (unset is
     /// an error), `${NAME:default}` and `${NAME:-default}`, expanded after parsing. Keys: either `url`, or `host`, `port`,
     /// `database`, `username`, `password` (empty: `$DB_PASSWORD`), `schema`; `pool: {min_size, max_size, max_queries,
-    /// max_inactive_connection_lifetime, command_timeout}`, `performance: {statement_cache_size}`, `migrations: {enabled}`,
+    /// max_inactive_connection_lifetime, max_lifetime, command_timeout}`, `pooler`, `performance: {statement_cache_size}`, `migrations: {enabled}`,
     /// `cache: {reference_ttl_seconds, latest_ttl_seconds, poll_interval_seconds}`, `sqlite: {busy_timeout_seconds,
     /// reader_threads}`, `allow_rounding`, `legacy_clock`. Keys that only the old driver knew give one notice each.
     ///

@@ -184,6 +184,19 @@ struct SeriesStats {
     Timestamp last = kNoTime;
 };
 
+/// The connections to a server. All 0 on an embedded database, which has none.
+struct PoolStats {
+    std::uint64_t size = 0;  ///< Open connections.
+    std::uint64_t idle = 0;
+    std::uint64_t busy = 0;
+    std::uint64_t waiting = 0;  ///< Operations that wait for one.
+    std::uint64_t min_size = 0;
+    std::uint64_t max_size = 0;
+    std::uint64_t made = 0;     ///< Since `initialize()`.
+    std::uint64_t dropped = 0;  ///< Closed since then: idle too long, too old, lost, or left in an unknown state.
+    std::uint64_t waits = 0;    ///< Operations that did not get one at once.
+};
+
 /// Counters of the caches since `initialize()` or `reset_cache_stats()`.
 struct PerformanceStats {
     std::uint64_t hits = 0;  ///< Look-ups in memory that found something.

@@ -32,11 +32,11 @@ std::pair<std::string_view, std::string_view> take_parameter(std::string_view& q
     return {parameter.substr(0, equals), parameter.substr(std::min(equals + 1, parameter.size()))};
 }
 
-OpenMode parse_mode(std::string_view mode) {
+OpenMode parse_mode(std::string_view mode, std::string_view scheme) {
     if (mode == "ro") return OpenMode::read_only;
     if (mode == "rw") return OpenMode::existing;
     if (mode == "rwc") return OpenMode::create;
-    throw invalid("mode of a sqlite: URL is unknown; expected ro, rw or rwc");
+    throw invalid(fmt::format("mode of a {} URL is unknown; expected ro, rw or rwc", scheme));
 }
 
 Config from_sqlite_url(std::string_view url) {
@@ -58,13 +58,19 @@ Config from_sqlite_url(std::string_view url) {
             throw invalid(fmt::format("parameter '{}' of sqlite:{} is unknown; expected mode",
                                       core::redact_target(name), core::printable(path)));
         }
-        config.open_mode = parse_mode(value);
+        config.open_mode = parse_mode(value, kSqliteScheme);
     }
     config.sqlite_path = path;
     return config;
 }
 
-/// libpq reads the URL itself, and refuses `schema`, which is ours.
+bool parse_pooler(std::string_view value) {
+    if (value == "transaction") return true;
+    if (value == "none") return false;
+    throw invalid("pooler of a postgresql: URL is unknown; expected transaction or none");
+}
+
+/// libpq reads the URL itself, and refuses `schema`, `pooler` and `mode`, which are ours.
 Config from_postgres_url(std::string_view url) {
     Config config;
     config.engine = EngineKind::postgres;
@@ -76,6 +82,10 @@ Config from_postgres_url(std::string_view url) {
         const auto [name, value] = take_parameter(query);
         if (name == "schema") {
             config.postgres.schema = core::percent_decoded(value);
+        } else if (name == "pooler") {
+            config.postgres.transaction_pooler = parse_pooler(value);
+        } else if (name == "mode") {
+            config.open_mode = parse_mode(value, "postgresql:");
         } else {
             rest += rest.empty() ? '?' : '&';
             rest += before.substr(0, before.find('&'));
@@ -113,6 +123,12 @@ void validate_postgres(const PostgresConfig& postgres) {
     require(postgres.pool_min_size >= 1, "pool_min_size", "1 or more");
     require(postgres.pool_max_size >= postgres.pool_min_size, "pool_max_size", "pool_min_size or more");
     require(postgres.max_queries >= 1, "max_queries", "1 or more");
+    require(std::isfinite(postgres.max_lifetime_seconds) && postgres.max_lifetime_seconds >= 0, "max_lifetime_seconds",
+            "0 or more");
+    // The server cuts longer names without a word.
+    require(postgres.schema.size() <= 63 && postgres.schema.find('\0') == std::string::npos &&
+                core::is_clean_utf8(postgres.schema),
+            "schema", "UTF-8 of at most 63 bytes");
     require(std::isfinite(postgres.max_idle_seconds) && postgres.max_idle_seconds >= 0, "max_idle_seconds",
             "0 or more");
 }

@@ -113,6 +113,7 @@ void set_url(Config& config, const Setting& setting) {
         config.open_mode = target.open_mode;
         config.postgres.conninfo = std::move(target.postgres.conninfo);
         config.postgres.schema = std::move(target.postgres.schema);
+        config.postgres.transaction_pooler = target.postgres.transaction_pooler;
     } catch (const Error& error) {
         throw setting.invalid(error.what());
     }
@@ -121,6 +122,12 @@ void set_url(Config& config, const Setting& setting) {
 void check_legacy_clock(Config& config, const Setting& setting) {
     if (setting.text() != "received" && setting.text() != "event") throw setting.invalid("must be received or event");
     config.notices.emplace_back("database.legacy_clock: concerns existing PostgreSQL schemas only");
+}
+
+void set_pooler(Config& config, const Setting& setting) {
+    if (setting.text() != "transaction" && setting.text() != "none")
+        throw setting.invalid("must be transaction or none");
+    config.postgres.transaction_pooler = setting.text() == "transaction";
 }
 
 struct KnownKey {
@@ -144,7 +151,10 @@ constexpr std::array kKnownKeys{
              [](Config& c, const Setting& s) { c.postgres.max_queries = s.integer<std::uint32_t>(1); }},
     KnownKey{"pool.max_inactive_connection_lifetime",
              [](Config& c, const Setting& s) { c.postgres.max_idle_seconds = s.seconds(true); }},
+    KnownKey{"pool.max_lifetime",
+             [](Config& c, const Setting& s) { c.postgres.max_lifetime_seconds = s.seconds(true); }},
     KnownKey{"pool.command_timeout", [](Config& c, const Setting& s) { c.command_timeout = s.duration(); }},
+    KnownKey{"pooler", set_pooler},
     KnownKey{"performance.statement_cache_size",
              [](Config& c, const Setting& s) { c.postgres.statement_cache_size = s.integer<std::uint32_t>(0); }},
     KnownKey{"performance.enable_asyncpg_record"},

@@ -15,7 +15,9 @@ IoThread::IoThread() : context_(1), work_(boost::asio::make_work_guard(context_)
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-IoThread::~IoThread() {
+IoThread::~IoThread() { stop(); }
+
+void IoThread::stop() noexcept {
     work_.reset();
     context_.stop();
     if (thread_.joinable()) thread_.join();

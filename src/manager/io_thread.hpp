@@ -16,6 +16,8 @@ class IoThread {
     IoThread& operator=(const IoThread&) = delete;
 
     [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
+    /// Nothing runs any more; what was to run still lies in the context.
+    void stop() noexcept;
     [[nodiscard]] bool runs_here() const noexcept { return thread_.get_id() == std::this_thread::get_id(); }
 
  private:

@@ -34,7 +34,9 @@ DatabaseManager::Impl::Impl(Config config, std::optional<asio::any_io_executor> 
       clock_(config_.clock ? config_.clock : system_clock()),
       io_thread_(executor ? nullptr : std::make_unique<IoThread>()),
       executor_(executor ? *executor : asio::any_io_executor(io_thread_->context().get_executor())),
-      engine_(storage::make_engine(config_)),
+      // The own thread is a strand by itself, and `wait()` finds its operations on the engine's executor already.
+      engine_(
+          storage::make_engine(config_, io_thread_ ? executor_ : asio::any_io_executor(asio::make_strand(executor_)))),
       sources_(*engine_, config_, *clock_) {
     for (std::size_t i = 0; i < latest_.size(); ++i) {
         latest_[i] =
@@ -48,6 +50,8 @@ void DatabaseManager::Impl::abandon() noexcept {
     state_.store(State::closed);
     maintenance_.stop();
     if (!io_thread_) return;
+    io_thread_->stop();
+    engine_->abandon();
     // It points into the context that goes with the thread.
     executor_ = {};
     io_thread_.reset();

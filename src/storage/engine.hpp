@@ -72,6 +72,8 @@ class Engine {
     virtual awaitable<void> open(Deadline deadline) = 0;
     /// Waits for running operations; then nothing is open. No throw.
     virtual awaitable<void> close(Deadline deadline) = 0;
+    /// The executor goes away, and nothing runs on it any more: whatever belongs to it is let go. Nothing else may follow.
+    virtual void abandon() noexcept {}
     [[nodiscard]] virtual Capabilities capabilities() const noexcept = 0;
 
     /// Upserts rows that are prepared (checked, sorted by key, no key twice). All or nothing, durable. Keeps `series`.
@@ -107,7 +109,7 @@ class Engine {
     virtual awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline) = 0;
 };
 
-/// The engine that the configuration names. `config` must outlive it.
-[[nodiscard]] std::unique_ptr<Engine> make_engine(const Config& config);
+/// The engine that the configuration names. `config` must outlive it. An engine that waits for sockets does so on `executor`.
+[[nodiscard]] std::unique_ptr<Engine> make_engine(const Config& config, const boost::asio::any_io_executor& executor);
 
 }  // namespace marketdb::storage

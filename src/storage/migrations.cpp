@@ -25,44 +25,61 @@ std::string sha256_hex(std::string_view text) {
 }
 
 /// Kept counts of each series, so that statistics cost the same for a thousand rows and a billion.
-std::string create_series_sql(Dialect dialect) {
-    const bool sqlite = dialect == Dialect::sqlite;
-    const std::string_view number = sqlite ? "INTEGER" : "bigint";
-    const std::string_view time = sqlite ? "INTEGER" : "timestamptz";
-    const std::string_view text = sqlite ? "TEXT" : "text COLLATE \"C\"";
-    return fmt::format(
-        "CREATE TABLE \"series\" (\n  \"dataset\" {text} NOT NULL,\n  \"series_id\" {number} NOT NULL,\n"
-        "  \"account\" {text} NOT NULL,\n  \"asset_name\" {text} NOT NULL,\n  \"rows\" {number} NOT NULL,\n"
-        "  \"first_timestamp\" {time} NOT NULL,\n  \"last_timestamp\" {time} NOT NULL,\n  \"min_skew\" {number},\n"
-        "  \"max_skew\" {number},\n  PRIMARY KEY (\"dataset\", \"series_id\", \"account\", \"asset_name\")\n){options}",
-        fmt::arg("text", text), fmt::arg("number", number), fmt::arg("time", time),
-        fmt::arg("options", sqlite ? " STRICT, WITHOUT ROWID" : ""));
-}
+constexpr std::string_view kCreateSeriesSql = R"(CREATE TABLE "series" (
+  "dataset" TEXT NOT NULL,
+  "series_id" INTEGER NOT NULL,
+  "account" TEXT NOT NULL,
+  "asset_name" TEXT NOT NULL,
+  "rows" INTEGER NOT NULL,
+  "first_timestamp" INTEGER NOT NULL,
+  "last_timestamp" INTEGER NOT NULL,
+  "min_skew" INTEGER,
+  "max_skew" INTEGER,
+  PRIMARY KEY ("dataset", "series_id", "account", "asset_name")
+) STRICT, WITHOUT ROWID)";
 
 /// One row; its number goes up when exchanges or symbols change.
-std::string create_reference_version_sql(Dialect dialect) {
-    const bool sqlite = dialect == Dialect::sqlite;
-    return fmt::format(
-        "CREATE TABLE \"reference_version\" (\n  \"id\" {} PRIMARY KEY CHECK (\"id\" = 1),\n  \"version\" {} NOT "
-        "NULL\n){}",
-        sqlite ? "INTEGER" : "integer", sqlite ? "INTEGER" : "bigint", sqlite ? " STRICT" : "");
-}
+constexpr std::string_view kCreateReferenceVersionSql = R"(CREATE TABLE "reference_version" (
+  "id" INTEGER PRIMARY KEY CHECK ("id" = 1),
+  "version" INTEGER NOT NULL
+) STRICT)";
 
 /// A step that makes some tables; undone by dropping them in the other direction.
-Migration tables_step(std::uint32_t version, std::string_view name, std::span<const Table* const> tables,
-                      Dialect dialect) {
+Migration tables_step(std::uint32_t version, std::string_view name, std::span<const Table* const> tables) {
     Migration step;
     step.version = version;
     step.name = name;
     step.min_reader = version;
     step.min_writer = version;
     for (const Table* table : tables) {
-        step.up.push_back(create_table_sql(*table, dialect));
+        step.up.push_back(create_table_sql(*table, Dialect::sqlite));
         step.down.insert(step.down.begin(), "DROP TABLE " + quote_identifier(table->name));
         step.keeps.push_back(table->name);
     }
     return step;
 }
+
+std::vector<Migration> make_sqlite_migrations() {
+    const std::array reference{&table_of<Exchange>(), &table_of<Symbol>(), &table_of<Source>()};
+    const std::array datasets{&table_of<BookTicker>(), &table_of<Trade>(), &table_of<FundingRate>(),
+                              &table_of<Balance>()};
+    const std::array quarantine{&table_of<QuarantinedRow>()};
+
+    std::vector<Migration> steps;
+    Migration first = tables_step(1, "exchanges, symbols, sources, series", reference);
+    first.up.emplace_back(kCreateSeriesSql);
+    first.up.emplace_back(kCreateReferenceVersionSql);
+    first.up.emplace_back(R"(INSERT INTO "reference_version" ("id", "version") VALUES (1, 1))");
+    first.down.insert(first.down.begin(), {"DROP TABLE \"reference_version\"", "DROP TABLE \"series\""});
+    first.keeps.emplace_back("series");
+    steps.push_back(std::move(first));
+    steps.push_back(tables_step(2, "book tickers, trades, funding rates, balances", datasets));
+    steps.push_back(tables_step(3, "quarantined rows", quarantine));
+    for (Migration& step : steps) seal(step);
+    return steps;
+}
+
+}  // namespace
 
 void seal(Migration& step) {
     std::string text;
@@ -71,32 +88,9 @@ void seal(Migration& step) {
     step.checksum = sha256_hex(text);
 }
 
-std::vector<Migration> make_migrations(Dialect dialect) {
-    const std::array reference{&table_of<Exchange>(), &table_of<Symbol>(), &table_of<Source>()};
-    const std::array datasets{&table_of<BookTicker>(), &table_of<Trade>(), &table_of<FundingRate>(),
-                              &table_of<Balance>()};
-    const std::array quarantine{&table_of<QuarantinedRow>()};
-
-    std::vector<Migration> steps;
-    Migration first = tables_step(1, "exchanges, symbols, sources, series", reference, dialect);
-    first.up.push_back(create_series_sql(dialect));
-    first.up.push_back(create_reference_version_sql(dialect));
-    first.up.emplace_back(R"(INSERT INTO "reference_version" ("id", "version") VALUES (1, 1))");
-    first.down.insert(first.down.begin(), {"DROP TABLE \"reference_version\"", "DROP TABLE \"series\""});
-    first.keeps.emplace_back("series");
-    steps.push_back(std::move(first));
-    steps.push_back(tables_step(2, "book tickers, trades, funding rates, balances", datasets, dialect));
-    steps.push_back(tables_step(3, "quarantined rows", quarantine, dialect));
-    for (Migration& step : steps) seal(step);
+std::span<const Migration> sqlite_migrations() {
+    static const std::vector<Migration> steps = make_sqlite_migrations();
     return steps;
-}
-
-}  // namespace
-
-std::span<const Migration> migrations(Dialect dialect) {
-    static const std::vector<Migration> sqlite = make_migrations(Dialect::sqlite);
-    static const std::vector<Migration> postgres = make_migrations(Dialect::postgres);
-    return dialect == Dialect::sqlite ? sqlite : postgres;
 }
 
 std::string create_migrations_table_sql(Dialect dialect) {

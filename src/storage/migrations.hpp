@@ -26,8 +26,12 @@ struct Migration {
     std::string checksum;                 ///< 64 hex digits: SHA-256 over `up` and `down`.
 };
 
-/// All steps that this program knows, oldest first: versions 1, 2, 3, ...
-[[nodiscard]] std::span<const Migration> migrations(Dialect dialect);
+/// Sets the checksum of a step whose statements are complete.
+void seal(Migration& step);
+
+/// All steps that this program knows, oldest first: versions 1, 2, 3, ... on SQLite, whose statements follow from the
+/// descriptors. PostgreSQL has the same steps (version, name, what they keep) with statements of its own, from files.
+[[nodiscard]] std::span<const Migration> sqlite_migrations();
 
 /// The table in which a database notes its steps (not a step itself), one row a step.
 [[nodiscard]] std::string create_migrations_table_sql(Dialect dialect);

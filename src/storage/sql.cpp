@@ -56,7 +56,8 @@ std::string column_clause(const Column& column, Dialect dialect) {
         return clause;
     }
     // Text is compared byte by byte on both engines; SQLite does so by itself.
-    if (column.kind == Kind::text && dialect == Dialect::postgres) clause += R"( COLLATE "C")";
+    const bool is_text = column.kind == Kind::text || column.kind == Kind::label;
+    if (is_text && dialect == Dialect::postgres) clause += R"( COLLATE "C")";
     if (!column.nullable) clause += " NOT NULL";
     clause += value_check(column, dialect);
     if (!column.references.empty()) clause += reference_clause(column.references);

@@ -344,4 +344,22 @@ void set_series(const Table& table, std::byte* row, const SeriesKey& series) noe
     }
 }
 
+std::string describe_key(const Table& table, const std::byte* row) {
+    std::string text;
+    for (const std::uint8_t index : table.key) {
+        const Column& column = table.at(index);
+        if (!text.empty()) text += ", ";
+        text += fmt::format("{} ", column.name);
+        switch (column.kind) {
+            case Kind::int32: text += std::to_string(load<std::int32_t>(row, column)); break;
+            case Kind::int64: text += std::to_string(load<std::int64_t>(row, column)); break;
+            case Kind::time: text += to_string(load<Timestamp>(row, column)); break;
+            case Kind::label: text += column.labels[load<std::uint8_t>(row, column)]; break;
+            case Kind::text: text += column.get_text(row + column.offset); break;
+            default: break;
+        }
+    }
+    return text;
+}
+
 }  // namespace marketdb::storage

@@ -159,6 +159,9 @@ struct SeriesKey {
 [[nodiscard]] SeriesKey series_of(const Table& table, const std::byte* row) noexcept;
 void set_series(const Table& table, std::byte* row, const SeriesKey& series) noexcept;
 
+/// A row's key for messages: `symbol_id 7, timestamp 2024-08-08T00:00:00.000000Z`.
+[[nodiscard]] std::string describe_key(const Table& table, const std::byte* row);
+
 /// Where rows go, one at a time: a vector, columns, a text.
 class RowSink {
  public:

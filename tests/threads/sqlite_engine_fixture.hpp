@@ -16,6 +16,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "storage/engine.hpp"
+#include "storage/sqlite/sqlite_engine.hpp"
 #include "unit/sqlite/sqlite_fixture.hpp"
 
 namespace marketdb::testing {
@@ -35,7 +36,7 @@ class SqliteEngine : public SqliteTest {
     }
 
     void open() {
-        engine_ = storage::make_engine(config_);
+        engine_ = std::make_unique<storage::sqlite::SqliteEngine>(config_);
         run(engine_->open({}));
         if (config_.open_mode == OpenMode::create && stats().exchanges == 0) add_reference();
     }

@@ -67,13 +67,8 @@ TEST_F(SqliteEngine, InMemoryEverythingWorksOnTheOneConnection) {
     EXPECT_TRUE(files().empty());
 }
 
-TEST_F(SqliteEngine, ThePostgresEngineIsNotPartOfThisVersion) {
-    config_.engine = EngineKind::postgres;
-    expect_error(ErrorCode::unavailable, [&] { static_cast<void>(storage::make_engine(config_)); }, {"PostgreSQL"});
-}
-
 TEST_F(SqliteEngine, EveryOperationFailsUnlessItIsOpen) {
-    engine_ = storage::make_engine(config_);
+    engine_ = std::make_unique<storage::sqlite::SqliteEngine>(config_);
     const auto all_fail = [&] {
         std::vector<BookTicker> rows = many(1);
         VectorSink<BookTicker> sink(rows);
@@ -101,7 +96,7 @@ TEST_F(SqliteEngine, EveryOperationFailsUnlessItIsOpen) {
 
 TEST_F(SqliteEngine, CanBeOpenedAgainAfterItWasClosedOrFailedToOpen) {
     config_.open_mode = OpenMode::existing;
-    engine_ = storage::make_engine(config_);
+    engine_ = std::make_unique<storage::sqlite::SqliteEngine>(config_);
     expect_error(ErrorCode::unavailable, [&] { run(engine_->open({})); }, {"no such file", "marketdb init"});
     run(engine_->close({}));
     EXPECT_TRUE(files().empty());

@@ -110,7 +110,7 @@ class Database::Visit {
 };
 
 MigrationStatus Database::migrate_status(const Control& control) {
-    const auto known = migrations(Dialect::sqlite);
+    const auto known = sqlite_migrations();
     if (!is_open() && !file_exists()) return migration_status(known, {});
     const bool asks_only = !is_memory() && !is_open();
     const Access access = asks_only ? wanted_access() : Access::create;

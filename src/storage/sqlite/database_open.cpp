@@ -131,7 +131,7 @@ void Database::set_up_empty() {
 
 void Database::require_schema(const Control& control) {
     const Connection::Scope scope(*connection_, control);
-    const auto known = migrations(Dialect::sqlite);
+    const auto known = sqlite_migrations();
     Migrator migrator(*connection_, lock_);
     migrator.require_ours();
     std::vector<AppliedMigration> applied = migrator.applied();

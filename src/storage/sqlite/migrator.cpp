@@ -55,7 +55,7 @@ std::vector<MigrationStep> Migrator::up(const std::string& program, Timestamp no
 
 bool Migrator::apply_next(const std::string& program, Timestamp now, const Control& control,
                           std::vector<MigrationStep>& done) {
-    const auto known = migrations(Dialect::sqlite);
+    const auto known = sqlite_migrations();
     WriteTransaction transaction(connection_, lock_, control);
     // Only now, with the right to write, is it certain how far another process has come.
     require_ours();
@@ -93,7 +93,7 @@ void Migrator::apply(const Migration& step, const std::string& program, Timestam
 
 std::vector<MigrationStep> Migrator::down(std::uint32_t version, const Control& control) {
     const Connection::Scope scope(connection_, control);
-    const auto known = migrations(Dialect::sqlite);
+    const auto known = sqlite_migrations();
     WriteTransaction transaction(connection_, lock_, control);
     require_ours();
     const std::vector<AppliedMigration> steps = applied();

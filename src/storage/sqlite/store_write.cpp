@@ -15,25 +15,6 @@ namespace {
 /// How many rows go by between two looks at the deadline.
 constexpr std::size_t kRowsBetweenChecks = 256;
 
-/// For messages: `symbol_id 7, timestamp 2024-08-08T00:00:00.000000Z`.
-std::string describe_key(const std::byte* row, const Table& table) {
-    std::string text;
-    for (const std::uint8_t index : table.key) {
-        const Column& column = table.at(index);
-        if (!text.empty()) text += ", ";
-        text += fmt::format("{} ", column.name);
-        switch (column.kind) {
-            case Kind::int32: text += std::to_string(load<std::int32_t>(row, column)); break;
-            case Kind::int64: text += std::to_string(load<std::int64_t>(row, column)); break;
-            case Kind::time: text += to_string(load<Timestamp>(row, column)); break;
-            case Kind::label: text += column.labels[load<std::uint8_t>(row, column)]; break;
-            case Kind::text: text += column.get_text(row + column.offset); break;
-            default: break;
-        }
-    }
-    return text;
-}
-
 ErrorCode code_of_reference(std::string_view references) {
     if (references.starts_with("symbols")) return ErrorCode::unknown_symbol;
     if (references.starts_with("exchanges")) return ErrorCode::unknown_exchange;
@@ -109,7 +90,7 @@ void Store::refuse(int code, const std::byte* row, const Table& table, std::size
     const std::string words = sqlite3_errmsg(connection_.handle());
     if (code == SQLITE_CONSTRAINT_FOREIGNKEY) refuse_unknown_reference(row, table, index);
     throw Error(ErrorCode::constraint,
-                fmt::format("{} row {} ({}): {}", table.name, index, describe_key(row, table), words));
+                fmt::format("{} row {} ({}): {}", table.name, index, describe_key(table, row), words));
 }
 
 void Store::refuse_unknown_reference(const std::byte* row, const Table& table, std::size_t index) {
@@ -134,7 +115,7 @@ void Store::insert_one(const Table& table, std::byte* row, Timestamp now) {
     StatementUse insert(connection_.statement(texts(table).insert));
     if (!insert_row(*insert, row, table, 0)) {
         throw Error(ErrorCode::constraint,
-                    fmt::format("{}: a row with {} is there already", table.name, describe_key(row, table)));
+                    fmt::format("{}: a row with {} is there already", table.name, describe_key(table, row)));
     }
     store(row, *table.find(Role::generated),
           static_cast<std::int32_t>(sqlite3_last_insert_rowid(connection_.handle())));

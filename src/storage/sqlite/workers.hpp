@@ -11,20 +11,13 @@
 #include <thread>
 #include <vector>
 
+#include "storage/completion.hpp"
 #include "storage/sqlite/control.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/file_identity.hpp"
 #include "storage/sqlite/store.hpp"
 
 namespace marketdb::storage::sqlite {
-
-/// Tells whoever waits for a job that it is done. Called once, from any thread; the job may be gone when it returns.
-class Completion {
- public:
-    virtual ~Completion() = default;
-    /// @param self  This object, whose owner is from now on the call itself.
-    virtual void complete(std::unique_ptr<Completion> self) = 0;
-};
 
 /// What a job may use while it runs.
 struct JobContext {

@@ -179,11 +179,11 @@ TEST_F(ConfigFile, RequiredKeysAreNamed) {
 TEST_F(ConfigFile, UnknownKeyIsAnError) {
     EXPECT_EQ(refusal_of("database:\n  url: 'sqlite:a'\n  pool:\n    mx_size: 5\n"),
               "config.yaml:4: database.pool.mx_size: is unknown; expected min_size, max_size, max_queries, "
-              "max_inactive_connection_lifetime, command_timeout");
+              "max_inactive_connection_lifetime, max_lifetime, command_timeout");
     EXPECT_EQ(
         refusal_of("database:\n  urll: 'sqlite:a'\n"),
         "config.yaml:2: database.urll: is unknown; expected url, host, port, database, username, password, schema, "
-        "pool, performance, migrations, cache, sqlite, allow_rounding, legacy_clock");
+        "pool, pooler, performance, migrations, cache, sqlite, allow_rounding, legacy_clock");
     EXPECT_EQ(refusal_of("database:\n  'password c4n4ry': \n").substr(0, 57),
               "config.yaml:2: database.(a key that is no word): is unkno");
     EXPECT_EQ(refusal_of("database:\n  [c4n4ry]: 1\n").substr(0, 50),

@@ -7,8 +7,8 @@
 namespace marketdb::testing {
 namespace {
 
+using storage::Completion;
 using storage::sqlite::Access;
-using storage::sqlite::Completion;
 using storage::sqlite::Connection;
 using storage::sqlite::Control;
 using storage::sqlite::Database;

@@ -8,7 +8,6 @@ namespace marketdb::testing {
 namespace {
 
 using storage::AppliedMigration;
-using storage::Dialect;
 using storage::Migration;
 using storage::SchemaUse;
 using storage::table_of;
@@ -17,7 +16,7 @@ using storage::sqlite::Database;
 // A released step never changes. If one of these differs, a descriptor was changed: what it means for databases that exist
 // belongs into a new step.
 TEST(Migrations, ReleasedStepsNeverChange) {
-    const auto sqlite = storage::migrations(Dialect::sqlite);
+    const auto sqlite = storage::sqlite_migrations();
     ASSERT_EQ(sqlite.size(), 3U);
     EXPECT_EQ(sqlite[0].checksum, "4b4c15c40e28e4738049315fa46bd755db7e91cc04e4cfdb3fa7504a7015b366");
     EXPECT_EQ(sqlite[1].checksum, "ea0c99092304c92bfff3e607716077966be63db53da034a0b9b12f6d49a15938");
@@ -28,14 +27,13 @@ TEST(Migrations, ReleasedStepsNeverChange) {
 
 TEST(Migrations, EveryTableHasItsStep) {
     std::size_t tables = 0;
-    for (const Migration& step : storage::migrations(Dialect::sqlite)) tables += step.keeps.size();
+    for (const Migration& step : storage::sqlite_migrations()) tables += step.keeps.size();
     EXPECT_EQ(tables, storage::all_tables().size() + 1);  // And `series`.
-    EXPECT_EQ(storage::migrations(Dialect::postgres).size(), 3U);
 }
 
 std::vector<AppliedMigration> applied(std::size_t count) {
     std::vector<AppliedMigration> steps;
-    for (const Migration& known : storage::migrations(Dialect::sqlite)) {
+    for (const Migration& known : storage::sqlite_migrations()) {
         if (steps.size() == count) break;
         steps.push_back(
             {known.version, std::string(known.name), known.checksum, known.min_reader, known.min_writer, kNoon});
@@ -48,7 +46,7 @@ std::vector<AppliedMigration> applied(std::size_t count) {
 }
 
 void require(const std::vector<AppliedMigration>& steps, SchemaUse use = SchemaUse::write) {
-    storage::require_usable(storage::migrations(Dialect::sqlite), steps, use, "sqlite:market.db");
+    storage::require_usable(storage::sqlite_migrations(), steps, use, "sqlite:market.db");
 }
 
 TEST(Migrations, TheSameVersionMayBeUsed) {
@@ -81,14 +79,14 @@ TEST(Migrations, AnotherHistoryIsRefused) {
 }
 
 TEST(Migrations, StatusShowsKnownStepsAndThoseOfNewerPrograms) {
-    const MigrationStatus status = storage::migration_status(storage::migrations(Dialect::sqlite), applied(4));
+    const MigrationStatus status = storage::migration_status(storage::sqlite_migrations(), applied(4));
     EXPECT_EQ(status.version, 4U);
     EXPECT_EQ(status.newest, 3U);
     ASSERT_EQ(status.steps.size(), 4U);
     EXPECT_TRUE(status.steps[0].applied);
     EXPECT_EQ(status.steps[0].applied_at, kNoon);
     EXPECT_EQ(status.steps[3].name, "from the future");
-    const MigrationStatus fresh = storage::migration_status(storage::migrations(Dialect::sqlite), {});
+    const MigrationStatus fresh = storage::migration_status(storage::sqlite_migrations(), {});
     EXPECT_EQ(fresh.version, 0U);
     EXPECT_FALSE(fresh.steps[0].applied);
     EXPECT_FALSE(fresh.steps[0].statements.empty());

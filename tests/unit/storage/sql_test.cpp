@@ -65,7 +65,7 @@ TEST(CreateTable, SpeaksPostgresToo) {
   "received_at" timestamptz,
   "price" double precision NOT NULL,
   "quantity" double precision NOT NULL,
-  "side" text CHECK ("side" IN ('buy', 'sell')),
+  "side" text COLLATE "C" CHECK ("side" IN ('buy', 'sell')),
   "quote_quantity" double precision,
   "is_buyer" boolean,
   "is_maker" boolean,

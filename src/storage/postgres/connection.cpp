@@ -1,0 +1,423 @@
+#include "storage/postgres/connection.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <fmt/format.h>
+
+#include <marketdb/error.hpp>
+
+#include "storage/postgres/server_error.hpp"
+
+namespace marketdb::storage::postgres {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Bytes that are given to libpq before the server's answer is looked for: a COPY that failed at its first row would
+/// swallow everything else.
+constexpr std::size_t kCopyPiece = 64 * 1024;
+
+/// How many rows go by between two looks at the deadline.
+constexpr std::uint64_t kRowsBetweenChecks = 4096;
+
+[[noreturn]] void late() { throw Error(ErrorCode::timeout, "the deadline passed; the operation was undone"); }
+
+}  // namespace
+
+/// What the socket has to say. The handlers of its waits may come after the connection has gone.
+struct Connection::Events {
+    Events(const asio::any_io_executor& executor, int socket) : descriptor(executor, socket), wake(executor) {}
+
+    asio::posix::stream_descriptor descriptor;
+    asio::steady_timer wake;  // its waiter goes on at its time, or when it is cancelled because something happened
+    bool readable = false;
+    bool writable = false;
+    bool waits_for_read = false;
+    bool waits_for_write = false;
+};
+
+Connection::Connection(Link link, std::shared_ptr<const ConnectTarget> target, const asio::any_io_executor& executor,
+                       std::size_t statements_kept)
+    : link_(std::move(link)),
+      target_(std::move(target)),
+      events_(std::make_shared<Events>(executor, PQsocket(link_.get()))),
+      statements_kept_(statements_kept) {}
+
+Connection::~Connection() {
+    // The socket is libpq's: Asio lets go of it first.
+    static_cast<void>(events_->descriptor.release());
+    abandon_link(std::move(link_));
+}
+
+void Connection::require_alive() const {
+    if (broken_ || PQstatus(link_.get()) == CONNECTION_BAD) lost();
+}
+
+void Connection::lost() const {
+    const std::string words = target_->scrubbed(PQerrorMessage(link_.get()));
+    throw Error(ErrorCode::unavailable,
+                fmt::format("{}: the connection is lost{}{}", target_->shown(), words.empty() ? "" : ": ", words));
+}
+
+void Connection::fail(const Result& result, std::string_view what) const {
+    ServerError said = ServerError::from(result.handle());
+    said.message = target_->scrubbed(said.message);
+    if (said.sqlstate.empty()) lost();
+    throw StatementError(std::move(said), what);
+}
+
+void Connection::arm_read() {
+    if (std::exchange(events_->waits_for_read, true)) return;
+    events_->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                                   [events = events_](const boost::system::error_code& failed) {
+                                       events->waits_for_read = false;
+                                       if (failed == asio::error::operation_aborted) return;
+                                       events->readable = true;
+                                       events->wake.cancel();
+                                   });
+}
+
+void Connection::arm_write() {
+    if (std::exchange(events_->waits_for_write, true)) return;
+    events_->descriptor.async_wait(asio::posix::stream_descriptor::wait_write,
+                                   [events = events_](const boost::system::error_code& failed) {
+                                       events->waits_for_write = false;
+                                       if (failed == asio::error::operation_aborted) return;
+                                       events->writable = true;
+                                       events->wake.cancel();
+                                   });
+}
+
+asio::awaitable<void> Connection::wait(Wait what, Deadline deadline) {
+    const bool wants_write = what == Wait::read_or_write;
+    arm_read();
+    if (wants_write) arm_write();
+    while (!events_->readable && !(wants_write && events_->writable)) {
+        if (std::chrono::steady_clock::now() >= deadline.at) {
+            break_link();
+            late();
+        }
+        events_->wake.expires_at(deadline.at);
+        boost::system::error_code ignored;
+        // A cancelled timer is an event, or the wish of the caller; which of them is seen below.
+        co_await events_->wake.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+        const bool throws = co_await asio::this_coro::throw_if_cancelled();
+        if (throws && state.cancelled() != asio::cancellation_type::none) {
+            break_link();
+            throw Error(ErrorCode::cancelled, "the operation was cancelled and undone");
+        }
+    }
+    events_->readable = false;
+    events_->writable = false;
+}
+
+bool Connection::has_input() const noexcept {
+    pollfd socket{PQsocket(link_.get()), POLLIN, 0};
+    return ::poll(&socket, 1, 0) > 0;
+}
+
+void Connection::consume() {
+    if (PQconsumeInput(link_.get()) == 1) return;
+    // What the server said before it hung up may be there already: whoever reads results finds it.
+    if (PQisBusy(link_.get()) == 0) return;
+    break_link();
+    lost();
+}
+
+asio::awaitable<void> Connection::flush(Deadline deadline) {
+    for (;;) {
+        const int left = PQflush(link_.get());
+        if (left == 0) co_return;
+        if (left < 0) {
+            // An answer may be waiting that says why.
+            consume();
+            if (PQstatus(link_.get()) == CONNECTION_BAD) co_return;
+        }
+        // Only waiting to write would stop for ever where the server waits for us to read.
+        co_await wait(Wait::read_or_write, deadline);
+        consume();
+    }
+}
+
+asio::awaitable<Result> Connection::next_result(Deadline deadline) {
+    while (PQisBusy(link_.get()) == 1) {
+        co_await wait(Wait::read, deadline);
+        consume();
+    }
+    co_return Result(PQgetResult(link_.get()));
+}
+
+/// Reads what is left of the answer. A COPY in that state has an end of its own.
+asio::awaitable<void> Connection::drain(Deadline deadline) {
+    for (;;) {
+        Result result = co_await next_result(deadline);
+        if (result.handle() == nullptr) co_return;
+        const ExecStatusType status = PQresultStatus(result.handle());
+        if (status == PGRES_COPY_IN) PQputCopyEnd(link_.get(), "given up");
+        if (status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            break_link();
+            co_return;
+        }
+        if (status == PGRES_COPY_IN) co_await flush(deadline);
+        if (PQstatus(link_.get()) == CONNECTION_BAD) co_return;
+    }
+}
+
+void Connection::prepare(std::string_view sql, const Parameters::View& view, std::vector<Expected>& expected) {
+    if (kept_.size() >= statements_kept_) {
+        const std::string oldest = "DEALLOCATE " + kept_.at(by_use_.back()).name;
+        forget(by_use_.back());
+        if (PQsendQueryParams(link_.get(), oldest.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) != 1) lost();
+        expected.push_back({false, {}});
+    }
+    const std::string name = fmt::format("marketdb_{}", ++statements_made_);
+    by_use_.emplace_front(sql);
+    const std::string_view text = by_use_.front();
+    kept_.emplace(text, Kept{name, by_use_.begin()});
+    if (PQsendPrepare(link_.get(), name.c_str(), by_use_.front().c_str(), static_cast<int>(view.types.size()),
+                      view.types.data()) != 1) {
+        lost();
+    }
+    expected.push_back({false, text});
+}
+
+void Connection::send_kept(std::string_view sql, const Parameters::View& view, std::vector<Expected>& expected) {
+    if (!kept_.contains(sql)) prepare(sql, view, expected);
+    const Kept& kept = kept_.at(sql);
+    by_use_.splice(by_use_.begin(), by_use_, kept.place);
+    if (PQsendQueryPrepared(link_.get(), kept.name.c_str(), static_cast<int>(view.values.size()), view.values.data(),
+                            view.lengths.data(), view.formats.data(), 1) != 1) {
+        lost();
+    }
+    expected.emplace_back();
+}
+
+void Connection::send(const Step& step, std::vector<Expected>& expected) {
+    const Parameters::View view = step.parameters == nullptr ? Parameters::View() : step.parameters->view();
+    if (step.keep && statements_kept_ > 0) return send_kept(step.sql, view, expected);
+    const std::string sql(step.sql);
+    if (PQsendQueryParams(link_.get(), sql.c_str(), static_cast<int>(view.values.size()), view.types.data(),
+                          view.values.data(), view.lengths.data(), view.formats.data(), 1) != 1) {
+        lost();
+    }
+    expected.emplace_back();
+}
+
+asio::awaitable<std::vector<Result>> Connection::run(std::span<const Step> steps, Deadline deadline) {
+    require_alive();
+    if (PQenterPipelineMode(link_.get()) != 1) lost();
+    // Until the way out is reached the state is not known.
+    broken_ = true;
+    std::vector<Expected> expected;
+    for (const Step& step : steps) send(step, expected);
+    if (PQpipelineSync(link_.get()) != 1) lost();
+    co_await flush(deadline);
+
+    std::vector<Result> results;
+    Result refused;
+    for (const Expected& one : expected) {
+        Result result = co_await next_result(deadline);
+        const ExecStatusType status = PQresultStatus(result.handle());
+        const bool is_done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+        if (!is_done && !one.prepares.empty()) forget(one.prepares);
+        if (status == PGRES_FATAL_ERROR && refused.handle() == nullptr) {
+            refused = std::move(result);
+        } else if (is_done && one.is_step) {
+            results.push_back(std::move(result));
+        }
+        if (PQstatus(link_.get()) == CONNECTION_BAD) break;
+        // The end of this statement.
+        const Result end = co_await next_result(deadline);
+    }
+    if (PQstatus(link_.get()) != CONNECTION_BAD) {
+        const Result sync = co_await next_result(deadline);
+        broken_ = PQresultStatus(sync.handle()) != PGRES_PIPELINE_SYNC || PQexitPipelineMode(link_.get()) != 1;
+    }
+    if (refused.handle() != nullptr) fail(refused, "the database refused");
+    if (broken_ || results.size() != steps.size()) {
+        broken_ = true;
+        lost();
+    }
+    co_return results;
+}
+
+asio::awaitable<Result> Connection::run_one(Step step, Deadline deadline) {
+    const std::span<const Step> steps(&step, 1);
+    std::vector<Result> results = co_await run(steps, deadline);
+    co_return std::move(results.front());
+}
+
+asio::awaitable<Result> Connection::run_text(std::string sql, Deadline deadline) {
+    require_alive();
+    broken_ = true;
+    if (PQsendQuery(link_.get(), sql.c_str()) != 1) lost();
+    co_await flush(deadline);
+    Result last;
+    Result refused;
+    for (;;) {
+        Result result = co_await next_result(deadline);
+        if (result.handle() == nullptr) break;
+        if (PQresultStatus(result.handle()) == PGRES_FATAL_ERROR) {
+            if (refused.handle() == nullptr) refused = std::move(result);
+        } else {
+            last = std::move(result);
+        }
+        if (PQstatus(link_.get()) == CONNECTION_BAD) break;
+    }
+    broken_ = PQstatus(link_.get()) == CONNECTION_BAD;
+    if (refused.handle() != nullptr) fail(refused, "the database refused");
+    if (broken_) lost();
+    co_return last;
+}
+
+asio::awaitable<void> Connection::begin_copy(std::string sql, Deadline deadline) {
+    require_alive();
+    broken_ = true;
+    if (PQsendQuery(link_.get(), sql.c_str()) != 1) lost();
+    co_await flush(deadline);
+    for (;;) {
+        Result result = co_await next_result(deadline);
+        if (result.handle() == nullptr) lost();
+        const ExecStatusType status = PQresultStatus(result.handle());
+        if (status == PGRES_COPY_IN) co_return;
+        if (status == PGRES_COMMAND_OK) continue;
+        co_await drain(deadline);
+        broken_ = PQstatus(link_.get()) == CONNECTION_BAD;
+        fail(result, "the database refused");
+    }
+}
+
+asio::awaitable<void> Connection::send_copy(std::string_view bytes, Deadline deadline) {
+    while (!bytes.empty()) {
+        const std::string_view piece = bytes.substr(0, kCopyPiece);
+        const int taken = PQputCopyData(link_.get(), piece.data(), static_cast<int>(piece.size()));
+        if (taken < 0) {
+            // The COPY is over: the server's reason comes with its results.
+            co_await end_copy(deadline);
+            lost();
+        }
+        if (taken == 1) bytes.remove_prefix(piece.size());
+        co_await flush(deadline);
+        if (!has_input()) continue;
+        consume();
+        // An answer before the end can only be a refusal.
+        if (PQisBusy(link_.get()) == 0) {
+            co_await end_copy(deadline);
+            lost();
+        }
+    }
+}
+
+asio::awaitable<std::uint64_t> Connection::end_copy(Deadline deadline) {
+    if (PQputCopyEnd(link_.get(), nullptr) == 1) co_await flush(deadline);
+    Result refused;
+    std::uint64_t rows = 0;
+    for (;;) {
+        Result result = co_await next_result(deadline);
+        if (result.handle() == nullptr) break;
+        const ExecStatusType status = PQresultStatus(result.handle());
+        if (status == PGRES_COMMAND_OK) rows = result.affected();
+        if (status == PGRES_FATAL_ERROR && refused.handle() == nullptr) refused = std::move(result);
+        if (status == PGRES_COPY_IN || PQstatus(link_.get()) == CONNECTION_BAD) break;
+    }
+    broken_ = PQstatus(link_.get()) == CONNECTION_BAD || PQtransactionStatus(link_.get()) == PQTRANS_ACTIVE;
+    if (refused.handle() != nullptr) fail(refused, "the database refused");
+    if (broken_) lost();
+    co_return rows;
+}
+
+asio::awaitable<std::uint64_t> Connection::copy_out(std::string sql, CopyReader& reader, Deadline deadline) {
+    require_alive();
+    broken_ = true;
+    if (PQsendQuery(link_.get(), sql.c_str()) != 1) lost();
+    co_await flush(deadline);
+    for (;;) {
+        const Result begun = co_await next_result(deadline);
+        const ExecStatusType status = PQresultStatus(begun.handle());
+        if (status == PGRES_COPY_OUT) break;
+        if (status == PGRES_COMMAND_OK) continue;
+        co_await drain(deadline);
+        broken_ = PQstatus(link_.get()) == CONNECTION_BAD;
+        fail(begun, "the database refused");
+    }
+    std::uint64_t rows = 0;
+    bool is_first = true;
+    for (;;) {
+        char* bytes = nullptr;
+        const int length = PQgetCopyData(link_.get(), &bytes, 1);
+        if (length == -1) break;
+        if (length == -2) lost();
+        if (length == 0) {
+            co_await wait(Wait::read, deadline);
+            consume();
+            continue;
+        }
+        const std::unique_ptr<char, decltype(&PQfreemem)> owner(bytes, &PQfreemem);
+        std::string_view row(bytes, static_cast<std::size_t>(length));
+        // Signature, flags and extension of the stream come with its first row.
+        // https://www.postgresql.org/docs/15/sql-copy.html, Binary Format
+        if (std::exchange(is_first, false)) {
+            constexpr std::size_t kHeader = 19;
+            if (row.size() < kHeader) lost();
+            const auto extension = static_cast<std::size_t>(get_int32(row.data() + 15));
+            row.remove_prefix(std::min(kHeader + extension, row.size()));
+        }
+        if (row.size() < 2 || get_int16(row.data()) < 0) continue;
+        ++rows;
+        if (!reader.take(row)) co_return rows;
+        if (rows % kRowsBetweenChecks == 0 && std::chrono::steady_clock::now() >= deadline.at) late();
+    }
+    Result end = co_await next_result(deadline);
+    if (PQresultStatus(end.handle()) == PGRES_FATAL_ERROR) {
+        co_await drain(deadline);
+        broken_ = PQstatus(link_.get()) == CONNECTION_BAD;
+        fail(end, "the database refused");
+    }
+    co_await drain(deadline);
+    broken_ = false;
+    co_return rows;
+}
+
+asio::awaitable<void> Connection::roll_back(Deadline deadline) {
+    if (broken_ || PQstatus(link_.get()) == CONNECTION_BAD) co_return;
+    if (PQtransactionStatus(link_.get()) == PQTRANS_IDLE) co_return;
+    try {
+        co_await run_text("ROLLBACK", deadline);
+    } catch (const Error&) {
+        // A connection that cannot even do this is not used again.
+        broken_ = true;
+    }
+}
+
+bool Connection::is_usable() noexcept {
+    if (broken_ || PQstatus(link_.get()) == CONNECTION_BAD) return false;
+    if (PQtransactionStatus(link_.get()) != PQTRANS_IDLE) return false;
+    // A server that ended the session has said so by now.
+    if (PQconsumeInput(link_.get()) != 1) return false;
+    return PQstatus(link_.get()) != CONNECTION_BAD && PQisBusy(link_.get()) == 0;
+}
+
+void Connection::forget(std::string_view sql) noexcept {
+    const auto found = kept_.find(sql);
+    if (found == kept_.end()) return;
+    const auto place = found->second.place;
+    kept_.erase(found);
+    by_use_.erase(place);
+}
+
+void Connection::forget_statements() noexcept {
+    kept_.clear();
+    by_use_.clear();
+}
+
+}  // namespace marketdb::storage::postgres

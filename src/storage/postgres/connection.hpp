@@ -1,0 +1,141 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <marketdb/deadline.hpp>
+
+#include "storage/postgres/connect_target.hpp"
+#include "storage/postgres/link.hpp"
+#include "storage/postgres/parameters.hpp"
+#include "storage/postgres/result.hpp"
+
+namespace marketdb::storage::postgres {
+
+/// One statement of a round trip.
+struct Step {
+    std::string_view sql;                    ///< One statement. Must live until the round trip is over.
+    const Parameters* parameters = nullptr;  ///< Null: none.
+    bool keep = false;                       ///< Prepared once per connection, and kept.
+};
+
+/// Takes the rows of a COPY .. TO STDOUT as they come, each in COPY's binary form.
+class CopyReader {
+ public:
+    virtual ~CopyReader() = default;
+    /// @param row  From the count of fields on; valid during the call.
+    /// Returns whether more rows are wanted. If not, or if it throws, the connection is of no use any more.
+    virtual bool take(std::string_view row) = 0;
+};
+
+/// A session, used without blocking. One operation at a time. An operation that throws `timeout` or `cancelled`, or whose
+/// link broke, leaves it unusable: whoever has it lets it go (`is_usable`).
+///
+/// Threads: all functions on the executor that it was made with.
+/// Errors:  every operation: timeout, cancelled; unavailable  the link broke; StatementError  the server refused, by its
+///          SQLSTATE. Whether a write took effect when one of these happens is its caller's to say.
+class Connection {
+ public:
+    template <class T>
+    using awaitable = boost::asio::awaitable<T>;
+
+    /// @param statements_kept  Prepared statements at a time; 0: a pooler stands between, and nothing lasts longer than a
+    ///                         transaction.
+    Connection(Link link, std::shared_ptr<const ConnectTarget> target, const boost::asio::any_io_executor& executor,
+               std::size_t statements_kept);
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    /// Runs statements in one round trip, in order; the first that fails ends it. Returns one result for each.
+    awaitable<std::vector<Result>> run(std::span<const Step> steps, Deadline deadline);
+    /// The same for one.
+    awaitable<Result> run_one(Step step, Deadline deadline);
+    /// Runs a text of several statements without parameters. Returns the last result.
+    awaitable<Result> run_text(std::string sql, Deadline deadline);
+
+    /// Begins a COPY .. FROM STDIN; the text may begin with other statements (`BEGIN; COPY ..`).
+    awaitable<void> begin_copy(std::string sql, Deadline deadline);
+    /// Sends a piece of it. Errors: also what the server found wrong with an earlier piece; the COPY is then over.
+    awaitable<void> send_copy(std::string_view bytes, Deadline deadline);
+    /// Ends it. Returns the rows that the server counted.
+    awaitable<std::uint64_t> end_copy(Deadline deadline);
+
+    /// Runs a COPY .. TO STDOUT; the text may begin with other statements. Returns the rows.
+    awaitable<std::uint64_t> copy_out(std::string sql, CopyReader& reader, Deadline deadline);
+
+    /// Rolls back what is open. For the way out of a failed operation: it never throws, it just may not succeed.
+    awaitable<void> roll_back(Deadline deadline);
+
+    /// Whether another operation may use it: alive, idle, outside a transaction. Looks at what has arrived meanwhile.
+    [[nodiscard]] bool is_usable() noexcept;
+    /// Prepared statements are forgotten: the server's tables changed.
+    void forget_statements() noexcept;
+
+    [[nodiscard]] bool is_pooled() const noexcept { return statements_kept_ == 0; }
+    [[nodiscard]] int server_version() const noexcept { return PQserverVersion(link_.get()); }
+    [[nodiscard]] const std::string& shown() const noexcept { return target_->shown(); }
+
+    // Kept for the pool.
+    std::chrono::steady_clock::time_point made_at = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point used_at = made_at;
+    /// The session's statement_timeout; 0: none.
+    std::chrono::milliseconds statement_timeout{0};
+    static constexpr std::chrono::milliseconds kUnknownTimeout{-1};
+
+ private:
+    struct Events;
+    enum class Wait : std::uint8_t { read, read_or_write };
+
+    void require_alive() const;
+    awaitable<void> wait(Wait what, Deadline deadline);
+    void arm_read();
+    void arm_write();
+    awaitable<void> flush(Deadline deadline);
+    /// What a statement of a round trip is there for.
+    struct Expected {
+        bool is_step = true;
+        std::string_view prepares;  ///< Else: the text that it prepares; empty: it only takes one away.
+    };
+    void send(const Step& step, std::vector<Expected>& expected);
+    void send_kept(std::string_view sql, const Parameters::View& view, std::vector<Expected>& expected);
+    void prepare(std::string_view sql, const Parameters::View& view, std::vector<Expected>& expected);
+    void forget(std::string_view sql) noexcept;
+    [[nodiscard]] bool has_input() const noexcept;
+    void consume();
+    /// The next result; null at the end of a statement.
+    awaitable<Result> next_result(Deadline deadline);
+    awaitable<void> drain(Deadline deadline);
+    [[noreturn]] void fail(const Result& result, std::string_view what) const;
+    [[noreturn]] void lost() const;
+    void break_link() noexcept { broken_ = true; }
+
+    Link link_;
+    std::shared_ptr<const ConnectTarget> target_;
+    std::shared_ptr<Events> events_;
+    bool broken_ = false;
+
+    struct Kept {
+        std::string name;
+        std::list<std::string>::iterator place;
+    };
+    std::size_t statements_kept_;
+    std::uint64_t statements_made_ = 0;
+    std::list<std::string> by_use_;  // texts, the latest used first
+    std::unordered_map<std::string_view, Kept> kept_;
+};
+
+}  // namespace marketdb::storage::postgres

@@ -1,0 +1,191 @@
+#include "storage/postgres/link.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include <fmt/format.h>
+
+#include <marketdb/error.hpp>
+
+#include "core/text.hpp"
+#include "storage/postgres/server_error.hpp"
+
+namespace marketdb::storage::postgres {
+namespace {
+
+using std::chrono::steady_clock;
+
+/// How often a thread that connects looks whether anybody still wants it to.
+constexpr auto kLook = std::chrono::milliseconds(50);
+/// Of one attempt, whatever the operation that wants it may wait.
+constexpr auto kMaxConnecting = std::chrono::seconds(15);
+
+/// Starts a thread that nobody joins and that takes none of the host program's signals.
+/// Errors: std::system_error.
+void start_detached(std::function<void()> function) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+        std::thread(std::move(function)).detach();
+    } catch (...) {
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        throw;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+ErrorCode code_of_failed_connection(PGconn* connection) {
+    // libpq does not hand out the SQLSTATE of a refused connection; its words are the server's, in the server's language,
+    // but what asks for a password is a function.
+    if (PQconnectionNeedsPassword(connection) == 1) return ErrorCode::unauthorized;
+    const std::string_view words = PQerrorMessage(connection);
+    for (const std::string_view sign :
+         {"authentication failed", "no pg_hba.conf entry", "is not permitted to log in", "permission denied"}) {
+        if (words.find(sign) != std::string_view::npos) return ErrorCode::unauthorized;
+    }
+    if (words.find("too many clients") != std::string_view::npos ||
+        words.find("remaining connection slots") != std::string_view::npos) {
+        return ErrorCode::resource_exhausted;
+    }
+    return ErrorCode::unavailable;
+}
+
+/// Waits for the socket as libpq asks.
+void wait_for(PGconn* connection, PostgresPollingStatusType wanted, Deadline deadline, const Gate& gate,
+              const ConnectTarget& target) {
+    for (;;) {
+        if (gate.is_shut()) throw Error(ErrorCode::closed, "the manager was closed");
+        const auto now = steady_clock::now();
+        if (now >= deadline.at) {
+            throw Error(ErrorCode::timeout, fmt::format("{}: no connection within the deadline{}{}", target.shown(),
+                                                        *PQerrorMessage(connection) == '\0' ? "" : ": ",
+                                                        target.scrubbed(PQerrorMessage(connection))));
+        }
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.at - now);
+        const auto length = std::min<std::chrono::milliseconds>(left, kLook);
+        pollfd socket{PQsocket(connection), static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+        if (::poll(&socket, 1, static_cast<int>(length.count())) > 0) return;
+    }
+}
+
+void require_usable_server(PGconn* connection, const ConnectTarget& target) {
+    constexpr int kOldest = 130000;
+    const int version = PQserverVersion(connection);
+    if (version < kOldest) {
+        throw Error(ErrorCode::schema_mismatch, fmt::format("{}: the server is PostgreSQL {}; 13 or later is needed",
+                                                            target.shown(), version / 10000));
+    }
+    const char* encoding = PQparameterStatus(connection, "client_encoding");
+    if (encoding == nullptr || std::string_view(encoding) != "UTF8") {
+        throw Error(ErrorCode::unavailable, fmt::format("{}: the server does not speak UTF-8", target.shown()));
+    }
+    const char* integers = PQparameterStatus(connection, "integer_datetimes");
+    if (integers != nullptr && std::string_view(integers) != "on") {
+        throw Error(ErrorCode::schema_mismatch, fmt::format("{}: the server keeps times as floats", target.shown()));
+    }
+}
+
+Link connect(const ConnectTarget& target, Deadline deadline, const Gate& gate) {
+    const auto keywords = target.keywords();
+    const auto values = target.values();
+    // Names are looked up in here, and may block.
+    Link link(PQconnectStartParams(keywords.data(), values.data(), 0));
+    if (link == nullptr) throw Error(ErrorCode::resource_exhausted, "libpq has no memory for a connection");
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    if (PQstatus(link.get()) == CONNECTION_BAD) status = PGRES_POLLING_FAILED;
+    while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+        // The socket changes from host to host, often under the same number: it is asked for anew each time.
+        wait_for(link.get(), status, deadline, gate, target);
+        status = PQconnectPoll(link.get());
+    }
+    if (status == PGRES_POLLING_FAILED) {
+        throw Error(code_of_failed_connection(link.get()),
+                    fmt::format("{}: {}", target.shown(), target.scrubbed(PQerrorMessage(link.get()))));
+    }
+    require_usable_server(link.get(), target);
+    if (PQsetnonblocking(link.get(), 1) != 0) {
+        throw Error(ErrorCode::unavailable,
+                    fmt::format("{}: {}", target.shown(), target.scrubbed(PQerrorMessage(link.get()))));
+    }
+    PQsetNoticeReceiver(
+        link.get(), [](void*, const PGresult*) {}, nullptr);
+    return link;
+}
+
+}  // namespace
+
+void FinishConnection::operator()(PGconn* connection) const noexcept {
+    if (::getpid() == process) PQfinish(connection);
+}
+
+bool Gate::post(std::function<void()> function) {
+    const std::scoped_lock lock(mutex_);
+    if (shut_) return false;
+    boost::asio::post(executor_, std::move(function));
+    return true;
+}
+
+void Gate::shut() noexcept {
+    const std::scoped_lock lock(mutex_);
+    shut_ = true;
+    executor_ = {};
+}
+
+bool Gate::is_shut() const noexcept {
+    const std::scoped_lock lock(mutex_);
+    return shut_;
+}
+
+void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline deadline, std::shared_ptr<Gate> gate,
+                      std::function<void(Connected)> done) {
+    deadline.at = std::min(deadline.at, steady_clock::now() + kMaxConnecting);
+    auto work = [target = std::move(target), deadline, gate, done]() mutable {
+        // Shared, because a function that is copied carries it.
+        auto result = std::make_shared<Connected>();
+        try {
+            result->link = connect(*target, deadline, *gate);
+        } catch (...) {
+            result->failure = std::current_exception();
+        }
+        gate->post([result, done = std::move(done)] { done(std::move(*result)); });
+    };
+    try {
+        start_detached(std::move(work));
+    } catch (const std::system_error& error) {
+        Connected result;
+        result.failure = std::make_exception_ptr(
+            Error(ErrorCode::resource_exhausted, fmt::format("no thread for a connection: {}", error.what())));
+        done(std::move(result));
+    }
+}
+
+void abandon_link(Link link) noexcept {
+    if (link == nullptr) return;
+    if (PQstatus(link.get()) == CONNECTION_BAD || PQtransactionStatus(link.get()) != PQTRANS_ACTIVE) return;
+    try {
+        const std::shared_ptr<PGconn> kept(std::move(link));
+        start_detached([kept] {
+            std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> stop(PQgetCancel(kept.get()), &PQfreeCancel);
+            std::array<char, 256> words{};
+            if (stop != nullptr) PQcancel(stop.get(), words.data(), static_cast<int>(words.size()));
+        });
+    } catch (...) {
+        // Without a thread the session just ends; the server notices when it next writes.
+        return;
+    }
+}
+
+}  // namespace marketdb::storage::postgres

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <libpq-fe.h>
+
+#include <marketdb/deadline.hpp>
+
+#include "storage/postgres/connect_target.hpp"
+
+/// The parts of libpq that may block (names, files, connecting, asking the server to stop) run on threads of their own.
+namespace marketdb::storage::postgres {
+
+/// Ends a session. In a child after fork() it does nothing: the session is the parent's.
+struct FinishConnection {
+    pid_t process = ::getpid();
+    void operator()(PGconn* connection) const noexcept;
+};
+/// A session with a server.
+using Link = std::unique_ptr<PGconn, FinishConnection>;
+
+/// Stands between the threads that connect and the executor that they report to, which may go before they end.
+///
+/// Threads: all functions from any thread.
+class Gate {
+ public:
+    explicit Gate(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+    /// Runs the function on the executor; after `shut` it is dropped. Returns whether it was taken.
+    bool post(std::function<void()> function);
+    /// Nothing is posted any more.
+    void shut() noexcept;
+    [[nodiscard]] bool is_shut() const noexcept;
+
+ private:
+    mutable std::mutex mutex_;
+    boost::asio::any_io_executor executor_;
+    bool shut_ = false;
+};
+
+/// What connecting came to: a link, or why not.
+struct Connected {
+    Link link;
+    std::exception_ptr failure;
+};
+
+/// Connects on a thread of its own, then calls `done` through the gate. Tries the hosts in their order; the error names
+/// each one's. A link is ready to be used without blocking.
+///
+/// Errors (in `Connected`): unavailable, unauthorized, timeout; resource_exhausted  no thread can be started.
+void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline deadline, std::shared_ptr<Gate> gate,
+                      std::function<void(Connected)> done);
+
+/// Lets go of a link whose state is not known: the server is asked to stop what it does, then the session ends.
+void abandon_link(Link link) noexcept;
+
+}  // namespace marketdb::storage::postgres

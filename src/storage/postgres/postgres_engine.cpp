@@ -1,0 +1,257 @@
+#include "storage/postgres/postgres_engine.hpp"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <marketdb/error.hpp>
+
+#include "storage/postgres/make_engine.hpp"
+#include "storage/postgres/migrations.hpp"
+#include "storage/postgres/migrator.hpp"
+#include "storage/postgres/remote_job.hpp"
+#include "storage/postgres/transaction.hpp"
+
+namespace marketdb::storage::postgres {
+
+namespace asio = boost::asio;
+
+/// Counts an operation as pending.
+class PostgresEngine::Admission {
+ public:
+    /// Errors: resource_exhausted  too many are.
+    explicit Admission(PostgresEngine& engine) : engine_(engine) {
+        const std::size_t before = engine_.pending_.fetch_add(1, std::memory_order_relaxed);
+        if (before < engine_.config_.max_pending_operations) return;
+        engine_.pending_.fetch_sub(1, std::memory_order_relaxed);
+        throw Error(ErrorCode::resource_exhausted,
+                    fmt::format("{} operations are waiting already (max_pending_operations)",
+                                engine_.config_.max_pending_operations));
+    }
+    ~Admission() { engine_.pending_.fetch_sub(1, std::memory_order_relaxed); }
+    Admission(const Admission&) = delete;
+    Admission& operator=(const Admission&) = delete;
+
+ private:
+    PostgresEngine& engine_;
+};
+
+PostgresEngine::PostgresEngine(const Config& config, asio::any_io_executor executor)
+    : config_(config), process_(::getpid()), executor_(std::move(executor)) {}
+
+PostgresEngine::~PostgresEngine() {
+    if (::getpid() == process_) return;
+    // The executor's threads are not here, and nothing of the parent's may be touched.
+    static_cast<void>(store_.release());
+    static_cast<void>(new std::shared_ptr<Pool>(std::move(pool_)));
+}
+
+void PostgresEngine::abandon() noexcept {
+    open_.store(false, std::memory_order_release);
+    if (pool_) pool_->close();
+    store_.reset();
+    pool_.reset();
+    executor_ = {};
+}
+
+Deadline PostgresEngine::resolve(Deadline deadline) const {
+    if (!deadline.is_default()) return deadline;
+    if (config_.command_timeout.count() <= 0) return Deadline::never();
+    return Deadline::in(config_.command_timeout);
+}
+
+void PostgresEngine::require_same_process() const {
+    if (::getpid() == process_) return;
+    throw Error(ErrorCode::closed,
+                "this process is a child (fork) of the one that opened the database; open it here anew");
+}
+
+Store& PostgresEngine::store() const {
+    if (open_.load(std::memory_order_acquire)) return *store_;
+    throw Error(ErrorCode::closed, "the database is not open");
+}
+
+/// The connections of one operation that may come before the database is opened: its own, unless they are there already.
+class PostgresEngine::Connections {
+ public:
+    explicit Connections(PostgresEngine& engine)
+        : pool_(engine.pool_ ? engine.pool_ : std::make_shared<Pool>(engine.config_, engine.executor_)),
+          is_own_(engine.pool_ == nullptr) {}
+    ~Connections() {
+        if (is_own_) pool_->close();
+    }
+    Connections(const Connections&) = delete;
+    Connections& operator=(const Connections&) = delete;
+
+    [[nodiscard]] const std::shared_ptr<Pool>& pool() const noexcept { return pool_; }
+
+ private:
+    std::shared_ptr<Pool> pool_;
+    bool is_own_;
+};
+
+template <class T>
+asio::awaitable<T> PostgresEngine::run(asio::awaitable<T> operation) {
+    require_same_process();
+    const Admission admission(*this);
+    if constexpr (std::is_void_v<T>) {
+        co_await run_on(executor_, std::move(operation));
+    } else {
+        T result = co_await run_on(executor_, std::move(operation));
+        co_return result;
+    }
+}
+
+asio::awaitable<void> PostgresEngine::open(Deadline deadline) { co_await run(open_here(resolve(deadline))); }
+
+asio::awaitable<void> PostgresEngine::open_here(Deadline deadline) {
+    if (open_.load(std::memory_order_acquire)) co_return;
+    pool_ = std::make_shared<Pool>(config_, executor_);
+    auto body = [&](Connection& connection) { return open_schema(connection, deadline); };
+    co_await on_connection(pool_, body, deadline);
+    open_.store(true, std::memory_order_release);
+}
+
+asio::awaitable<void> PostgresEngine::open_schema(Connection& connection, Deadline deadline) {
+    Catalogue catalogue = co_await Catalogue::read(connection, config_.postgres.schema, deadline);
+    require_ours(catalogue, connection.shown());
+    const bool may_write = config_.open_mode != OpenMode::read_only;
+    const bool may_create = config_.open_mode == OpenMode::create && catalogue.is_empty();
+    if (catalogue.is_empty() && !may_create) {
+        throw Error(ErrorCode::schema_mismatch,
+                    fmt::format("{}: schema {} is empty, no marketdb tables; run `marketdb init`", connection.shown(),
+                                catalogue.schema().quoted()));
+    }
+    if (may_create || (may_write && config_.migrate)) {
+        co_await Migrator::up(connection, config_, deadline);
+        catalogue = co_await Catalogue::read(connection, config_.postgres.schema, deadline);
+    }
+    require_usable(migrations(), catalogue.applied(), may_write ? SchemaUse::write : SchemaUse::read,
+                   connection.shown());
+    store_ = std::make_unique<Store>(config_, executor_, pool_, std::move(catalogue));
+    co_await store_->prepare(connection, deadline);
+}
+
+asio::awaitable<void> PostgresEngine::close(Deadline) {
+    if (::getpid() != process_) co_return;
+    // Letting go cannot be cancelled, not even by a wish from before.
+    const bool throws_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await run_on(executor_, close_here());
+    co_await asio::this_coro::throw_if_cancelled(throws_if_cancelled);
+}
+
+asio::awaitable<void> PostgresEngine::close_here() {
+    open_.store(false, std::memory_order_release);
+    if (pool_) pool_->close();
+    pool_.reset();
+    // The store stays for operations that are still on their way out.
+    co_return;
+}
+
+asio::awaitable<WriteResult> PostgresEngine::write(RowSpan rows, Deadline deadline) {
+    WriteResult result;
+    if (rows.count > 0) result = co_await run(store().write(rows, resolve(deadline)));
+    co_return result;
+}
+
+asio::awaitable<void> PostgresEngine::insert_one(const Table& table, std::byte* row, Deadline deadline) {
+    co_await run(store().insert_one(table, row, resolve(deadline)));
+}
+
+asio::awaitable<bool> PostgresEngine::update_one(const Table& table, const std::byte* row, Deadline deadline) {
+    const bool found = co_await run(store().update_one(table, row, resolve(deadline)));
+    co_return found;
+}
+
+asio::awaitable<void> PostgresEngine::scan(ScanRequest request, RowSink& sink, Deadline deadline) {
+    co_await run(store().scan(request, sink, resolve(deadline)));
+}
+
+asio::awaitable<void> PostgresEngine::latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,
+                                             Deadline deadline) {
+    co_await run(store().latest(table, series, sink, resolve(deadline)));
+}
+
+asio::awaitable<std::vector<SeriesInfo>> PostgresEngine::series(std::optional<Dataset> dataset, Deadline deadline) {
+    std::vector<SeriesInfo> found = co_await run(store().series(dataset, resolve(deadline)));
+    co_return found;
+}
+
+asio::awaitable<std::uint64_t> PostgresEngine::erase_before(const Table& table, SeriesKey series, Timestamp cutoff,
+                                                            std::uint64_t limit, bool dry_run, Deadline deadline) {
+    if (dry_run) {
+        const std::uint64_t counted =
+            co_await run(store().count_before(table, series, cutoff, limit, resolve(deadline)));
+        co_return counted;
+    }
+    const std::uint64_t erased = co_await run(store().erase_before(table, series, cutoff, limit, resolve(deadline)));
+    co_return erased;
+}
+
+asio::awaitable<void> PostgresEngine::reclaim(Deadline) {
+    // The server's autovacuum does it.
+    static_cast<void>(store());
+    co_return;
+}
+
+asio::awaitable<ChangeMarks> PostgresEngine::poll_changes(Deadline deadline) {
+    const ChangeMarks marks = co_await run(store().poll_changes(resolve(deadline)));
+    co_return marks;
+}
+
+asio::awaitable<DatabaseStats> PostgresEngine::stats(Deadline deadline) {
+    DatabaseStats result = co_await run(store().stats(resolve(deadline)));
+    co_return result;
+}
+
+asio::awaitable<MigrationStatus> PostgresEngine::migrate_status(Deadline deadline) {
+    MigrationStatus status = co_await run(status_here(resolve(deadline)));
+    co_return status;
+}
+
+asio::awaitable<MigrationStatus> PostgresEngine::status_here(Deadline deadline) {
+    const std::string& schema = config_.postgres.schema;
+    const Connections connections(*this);
+    auto body = [&](Connection& connection) { return Catalogue::read(connection, schema, deadline); };
+    const Catalogue catalogue = co_await on_connection(connections.pool(), body, deadline);
+    require_ours(catalogue, connections.pool()->target().shown());
+    MigrationStatus status = migration_status(migrations(), catalogue.applied());
+    status.exists = catalogue.has_migrations();
+    for (MigrationStep& step : status.steps) {
+        for (std::string& statement : step.statements) statement = for_schema(statement, catalogue.schema());
+    }
+    co_return status;
+}
+
+asio::awaitable<std::vector<MigrationStep>> PostgresEngine::migrate_up(Deadline deadline) {
+    std::vector<MigrationStep> steps = co_await run(up_here(resolve(deadline)));
+    co_return steps;
+}
+
+asio::awaitable<std::vector<MigrationStep>> PostgresEngine::up_here(Deadline deadline) {
+    const Connections connections(*this);
+    auto body = [&](Connection& connection) { return Migrator::up(connection, config_, deadline); };
+    std::vector<MigrationStep> steps = co_await on_connection(connections.pool(), body, deadline);
+    co_return steps;
+}
+
+asio::awaitable<std::vector<MigrationStep>> PostgresEngine::migrate_down(std::uint32_t version, Deadline deadline) {
+    std::vector<MigrationStep> steps = co_await run(down_here(version, resolve(deadline)));
+    co_return steps;
+}
+
+asio::awaitable<std::vector<MigrationStep>> PostgresEngine::down_here(std::uint32_t version, Deadline deadline) {
+    const Connections connections(*this);
+    auto body = [&](Connection& connection) { return Migrator::down(connection, config_, version, deadline); };
+    std::vector<MigrationStep> steps = co_await on_connection(connections.pool(), body, deadline);
+    co_return steps;
+}
+
+std::unique_ptr<Engine> make_engine(const Config& config, const asio::any_io_executor& executor) {
+    return std::make_unique<PostgresEngine>(config, executor);
+}
+
+}  // namespace marketdb::storage::postgres

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "storage/engine.hpp"
+#include "storage/postgres/pool.hpp"
+#include "storage/postgres/store.hpp"
+
+namespace marketdb::storage::postgres {
+
+/// The engine on a PostgreSQL schema. Everything runs on one executor on which no two functions run at once; a coroutine of
+/// another executor waits and is resumed there, and its executor's work counts as going on until then.
+///
+/// In a child after fork() every operation fails, and the destructor lets the sessions be as the parent has them.
+class PostgresEngine final : public Engine {
+ public:
+    /// `config` must outlive it. `executor` runs one function at a time (a strand, or a context with one thread).
+    PostgresEngine(const Config& config, boost::asio::any_io_executor executor);
+    ~PostgresEngine() override;
+    PostgresEngine(const PostgresEngine&) = delete;
+    PostgresEngine& operator=(const PostgresEngine&) = delete;
+
+    awaitable<void> open(Deadline deadline) override;
+    awaitable<void> close(Deadline deadline) override;
+    void abandon() noexcept override;
+    [[nodiscard]] Capabilities capabilities() const noexcept override { return {}; }
+
+    awaitable<WriteResult> write(RowSpan rows, Deadline deadline) override;
+    awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline) override;
+    awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline) override;
+    awaitable<void> scan(ScanRequest request, RowSink& sink, Deadline deadline) override;
+    awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,
+                           Deadline deadline) override;
+    awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline) override;
+    awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
+                                          bool dry_run, Deadline deadline) override;
+    awaitable<void> reclaim(Deadline deadline) override;
+    awaitable<ChangeMarks> poll_changes(Deadline deadline) override;
+    awaitable<DatabaseStats> stats(Deadline deadline) override;
+    [[nodiscard]] std::size_t pending() const noexcept override { return pending_.load(std::memory_order_relaxed); }
+
+    awaitable<MigrationStatus> migrate_status(Deadline deadline) override;
+    awaitable<std::vector<MigrationStep>> migrate_up(Deadline deadline) override;
+    awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline) override;
+
+ private:
+    class Admission;
+    class Connections;
+
+    template <class T>
+    awaitable<T> run(awaitable<T> operation);
+    [[nodiscard]] Deadline resolve(Deadline deadline) const;
+    void require_same_process() const;
+    /// Errors: closed.
+    [[nodiscard]] Store& store() const;
+
+    // On the executor.
+    awaitable<void> open_here(Deadline deadline);
+    awaitable<void> open_schema(Connection& connection, Deadline deadline);
+    awaitable<void> close_here();
+    awaitable<MigrationStatus> status_here(Deadline deadline);
+    awaitable<std::vector<MigrationStep>> up_here(Deadline deadline);
+    awaitable<std::vector<MigrationStep>> down_here(std::uint32_t version, Deadline deadline);
+
+    const Config& config_;
+    const pid_t process_;
+    std::atomic<std::size_t> pending_{0};
+    std::atomic<bool> open_{false};
+
+    // used on the executor only
+    boost::asio::any_io_executor executor_;
+    std::shared_ptr<Pool> pool_;
+    std::unique_ptr<Store> store_;
+};
+
+}  // namespace marketdb::storage::postgres

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/engine.hpp"
+#include "storage/postgres/physical_table.hpp"
+
+/// SQL texts made from physical tables. Pure functions: they know no connection.
+namespace marketdb::storage::postgres {
+
+/// Identifiers of one PostgreSQL schema.
+class SchemaName {
+ public:
+    SchemaName() = default;
+    explicit SchemaName(std::string_view name);
+
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+    [[nodiscard]] const std::string& quoted() const noexcept { return quoted_; }
+    /// `"desk"."symbols"`.
+    [[nodiscard]] std::string table(std::string_view name) const;
+
+ private:
+    std::string text_;
+    std::string quoted_;
+};
+
+/// `"symbol_id", "timestamp", ..`, each with `prefix` (`t.`) in front.
+[[nodiscard]] std::string column_list(const PhysicalTable& table, std::string_view prefix = {});
+
+/// `COPY .. FROM STDIN (FORMAT binary)`.
+[[nodiscard]] std::string copy_in_sql(const PhysicalTable& table);
+
+/// Inserts one row of a table with a generated id, `$1` onwards all columns but the id. Answers the id, or no row where the
+/// key is there already.
+[[nodiscard]] std::string insert_one_sql(const PhysicalTable& table);
+
+/// Replaces the row of an id: all columns but the id, then the id. A created_at that is null stays as it is. Answers a row if
+/// there is one.
+[[nodiscard]] std::string update_one_sql(const PhysicalTable& table);
+
+/// A range of event times. As constants in a statement they tell the planner which partitions it touches.
+struct TimeRange {
+    Timestamp start = kNoTime;  ///< Inclusive; absent: open.
+    Timestamp end = kNoTime;    ///< Exclusive; absent: open.
+};
+
+/// Upserts rows that come as one array a column, by the rule of `storage::merge`. Rows that are there already and equal are read
+/// and nothing more: no lock, no log. Answers how many rows were inserted or updated; after it `kInsertedSql` says how many of
+/// them were inserted.
+///
+/// @param range  Of the rows' event times; what is read on a partitioned table.
+[[nodiscard]] std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range);
+
+/// How many rows the last statement of this transaction inserted into a dataset's table, as its trigger counted.
+inline constexpr std::string_view kInsertedSql =
+    "SELECT coalesce(nullif(pg_catalog.current_setting('marketdb.inserted', true), ''), '0')::bigint";
+
+/// The query of a scan, values as literals, without a final semicolon. `range` and `limit` stand for the request's own.
+[[nodiscard]] std::string scan_sql(const PhysicalTable& table, const ScanRequest& request, const TimeRange& range,
+                                   std::uint64_t limit);
+
+/// The newest row of each series of `$1..` (one array for each series column) within the range, each with its place in the
+/// arrays (from 1) in front.
+[[nodiscard]] std::string latest_sql(const PhysicalTable& table, const TimeRange& range);
+
+/// Deletes the oldest rows of a series before a cut-off, at most `limit` (0: all). Answers the count.
+[[nodiscard]] std::string erase_sql(const PhysicalTable& table, const SeriesKey& series, Timestamp cutoff,
+                                    std::uint64_t limit);
+/// Counts them.
+[[nodiscard]] std::string count_before_sql(const PhysicalTable& table, const SeriesKey& series, Timestamp cutoff,
+                                           std::uint64_t limit);
+
+/// Takes rows off a series whose oldest went, and finds its first row anew; a series without rows goes.
+[[nodiscard]] std::string shrink_series_sql(const PhysicalTable& table, const SchemaName& schema,
+                                            const SeriesKey& series, std::uint64_t erased);
+
+/// `WHERE`-less condition that a row is of the series.
+[[nodiscard]] std::string is_of_series(const PhysicalTable& table, const SeriesKey& series);
+
+}  // namespace marketdb::storage::postgres

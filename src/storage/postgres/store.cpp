@@ -1,0 +1,35 @@
+#include "storage/postgres/store.hpp"
+
+#include <algorithm>
+
+#include <boost/asio/steady_timer.hpp>
+
+namespace marketdb::storage::postgres {
+
+namespace asio = boost::asio;
+
+Store::Store(const Config& config, asio::any_io_executor executor, std::shared_ptr<Pool> pool, Catalogue catalogue)
+    : config_(config), executor_(std::move(executor)), pool_(std::move(pool)), catalogue_(std::move(catalogue)) {}
+
+asio::awaitable<void> Store::prepare(Connection& connection, Deadline deadline) {
+    for (const Table* table : all_tables()) {
+        if (table->dataset) co_await partitions_.read(connection, physical(*table), deadline);
+    }
+}
+
+const Store::Texts& Store::texts(const PhysicalTable& table) {
+    const auto found = texts_.find(table.table);
+    if (found != texts_.end()) return found->second;
+    Texts made;
+    if (table.table->find(Role::generated) != nullptr) {
+        made.insert_one = insert_one_sql(table);
+        made.update_one = update_one_sql(table);
+    } else {
+        made.copy_in = copy_in_sql(table);
+    }
+    return texts_.emplace(table.table, std::move(made)).first->second;
+}
+
+Timestamp Store::now() const { return (config_.clock ? config_.clock : system_clock())->now(); }
+
+}  // namespace marketdb::storage::postgres

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <marketdb/config.hpp>
+#include <marketdb/deadline.hpp>
+
+#include "storage/engine.hpp"
+#include "storage/postgres/catalogue.hpp"
+#include "storage/postgres/connection.hpp"
+#include "storage/postgres/partitions.hpp"
+#include "storage/postgres/pool.hpp"
+#include "storage/postgres/transaction.hpp"
+#include "storage/table.hpp"
+
+namespace marketdb::storage::postgres {
+
+/// The operations of the engine on an open schema.
+///
+/// Threads: all functions on the pool's executor. Deadlines are resolved.
+class Store {
+ public:
+    template <class T>
+    using awaitable = boost::asio::awaitable<T>;
+
+    Store(const Config& config, boost::asio::any_io_executor executor, std::shared_ptr<Pool> pool, Catalogue catalogue);
+
+    /// Reads what changes while the database is open: the partitions.
+    awaitable<void> prepare(Connection& connection, Deadline deadline);
+
+    // store_write.cpp
+    awaitable<WriteResult> write(RowSpan rows, Deadline deadline);
+    awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline);
+    awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline);
+    awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
+                                          Deadline deadline);
+
+    // store_read.cpp
+    awaitable<void> scan(const ScanRequest& request, RowSink& sink, Deadline deadline);
+    awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, Deadline deadline);
+    awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline);
+    awaitable<std::uint64_t> count_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
+                                          Deadline deadline);
+    awaitable<ChangeMarks> poll_changes(Deadline deadline);
+    awaitable<DatabaseStats> stats(Deadline deadline);
+
+ private:
+    /// SQL texts of one table, made once.
+    struct Texts {
+        std::string copy_in;
+        std::string insert_one;
+        std::string update_one;
+    };
+    /// What to do about a write that failed.
+    enum class Remedy : std::uint8_t { none, again, without_copy, new_partitions };
+
+    [[nodiscard]] const PhysicalTable& physical(const Table& table) const { return catalogue_.table(table); }
+    [[nodiscard]] const Texts& texts(const PhysicalTable& table);
+    [[nodiscard]] const SchemaName& schema() const noexcept { return catalogue_.schema(); }
+    [[nodiscard]] Timestamp now() const;
+
+    awaitable<WriteResult> write_once(const PhysicalTable& table, RowSpan rows, bool copies, Deadline deadline);
+    awaitable<WriteResult> upsert(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<WriteResult> copy(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<std::optional<std::int64_t>> write_row(Connection& connection, Step step, Deadline deadline);
+    awaitable<std::uint64_t> erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
+                                   std::string_view sql, Deadline deadline);
+    awaitable<void> ensure_partitions(const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    [[nodiscard]] Remedy remedy_for(const std::exception_ptr& failure, bool copied) const;
+    awaitable<void> refuse(const PhysicalTable& table, RowSpan rows, std::exception_ptr failure, Deadline deadline);
+    awaitable<std::size_t> find_refused_row(const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<bool> is_refused(const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    [[nodiscard]] bool is_worth_copying(const PhysicalTable& table, RowSpan rows);
+    void note_collision(const PhysicalTable& table, RowSpan rows);
+
+    awaitable<std::uint64_t> scan_piece(const PhysicalTable& table, const ScanRequest& request, const TimeRange& range,
+                                        std::uint64_t limit, RowSink& sink, Deadline deadline);
+    awaitable<std::uint64_t> query_rows(Connection& connection, const PhysicalTable& table, std::string_view sql,
+                                        RowSink& sink, Deadline deadline);
+    awaitable<std::uint64_t> copy_rows(Connection& connection, const PhysicalTable& table, std::string_view sql,
+                                       RowSink& sink, Deadline deadline);
+    awaitable<std::vector<Timestamp>> newest_times(const PhysicalTable& table, std::span<const SeriesKey> series,
+                                                   Deadline deadline);
+    awaitable<void> latest_within(const PhysicalTable& table, std::span<const SeriesKey> series,
+                                  const std::vector<std::size_t>& places, TimeRange range,
+                                  std::vector<std::vector<std::byte>>& newest, Deadline deadline);
+
+    const Config& config_;
+    boost::asio::any_io_executor executor_;
+    std::shared_ptr<Pool> pool_;
+    Catalogue catalogue_;
+    Partitions partitions_;
+    std::int64_t own_rows_ = 0;  // added to the datasets by this object, less those that it erased
+    std::map<const Table*, Texts> texts_;
+    /// Series whose last straight COPY met a row that was there already: how many batches they still go without it.
+    std::map<std::pair<const Table*, SeriesKey>, std::uint32_t> without_copy_;
+};
+
+}  // namespace marketdb::storage::postgres

@@ -1,0 +1,298 @@
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <marketdb/error.hpp>
+
+#include "storage/postgres/row_codec.hpp"
+#include "storage/postgres/store.hpp"
+
+namespace marketdb::storage::postgres {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// More rows come by COPY, which costs more to begin and less for each row.
+constexpr std::uint64_t kMaxRowsByQuery = 512;
+
+/// Decodes the rows of a COPY into a sink.
+class SinkReader final : public CopyReader {
+ public:
+    SinkReader(const PhysicalTable& table, RowSink& sink) : table_(table), sink_(sink) {}
+
+    bool take(std::string_view row) override {
+        decode_copy_row(row, table_, sink_.slot());
+        return sink_.commit();
+    }
+
+ private:
+    const PhysicalTable& table_;
+    RowSink& sink_;
+};
+
+/// Array parameters of series, one for each column that tells them apart.
+Parameters series_parameters(const PhysicalTable& table, std::span<const SeriesKey> series) {
+    const Table& logical = *table.table;
+    std::vector<std::byte> rows(logical.row_size * series.size());
+    for (std::size_t i = 0; i < series.size(); ++i) {
+        std::byte* row = rows.data() + i * logical.row_size;
+        for (const Column& column : logical.columns) set_absent(row, column);
+        set_series(logical, row, series[i]);
+    }
+    Parameters parameters;
+    for (const std::uint8_t index : logical.series) {
+        const PhysicalColumn* column = table.find(logical.at(index));
+        if (column == nullptr) continue;
+        parameters.begin_array(column->type, series.size(), false);
+        for (std::size_t i = 0; i < series.size(); ++i) {
+            append_value(parameters.buffer(), *column, rows.data() + i * logical.row_size);
+        }
+    }
+    return parameters;
+}
+
+/// Bounds for the time of a row to go on after, beside those of the request.
+TimeRange range_of(const ScanRequest& request) {
+    TimeRange range{request.start, request.end};
+    const Column* time = request.table->find(Role::event_time);
+    if (request.after == nullptr || time == nullptr || !request.series) return range;
+    const auto reached = load<Timestamp>(request.after, *time);
+    if (request.descending) {
+        const Timestamp end = reached + std::chrono::microseconds(1);
+        range.end = is_present(range.end) ? std::min(range.end, end) : end;
+    } else {
+        range.start = is_present(range.start) ? std::max(range.start, reached) : reached;
+    }
+    return range;
+}
+
+}  // namespace
+
+asio::awaitable<void> Store::scan(const ScanRequest& request, RowSink& sink, Deadline deadline) {
+    const PhysicalTable& table = physical(*request.table);
+    const TimeRange whole = range_of(request);
+    // The server counts in bigint; nobody has as many rows.
+    const bool is_limited = request.limit > 0 && request.limit < std::numeric_limits<std::int64_t>::max();
+    std::vector<TimeRange> pieces{whole};
+    if (table.is_partitioned && is_limited) pieces = partitions_.pieces(table, whole, request.descending);
+    std::uint64_t left = is_limited ? request.limit : 0;
+    for (const TimeRange& piece : pieces) {
+        const std::uint64_t found = co_await scan_piece(table, request, piece, left, sink, deadline);
+        if (!is_limited) co_return;
+        left -= std::min(left, found);
+        if (left == 0) co_return;
+    }
+}
+
+asio::awaitable<std::uint64_t> Store::scan_piece(const PhysicalTable& table, const ScanRequest& request,
+                                                 const TimeRange& range, std::uint64_t limit, RowSink& sink,
+                                                 Deadline deadline) {
+    const std::string sql = scan_sql(table, request, range, limit);
+    auto body = [&](Connection& connection) {
+        return limit > 0 && limit <= kMaxRowsByQuery ? query_rows(connection, table, sql, sink, deadline)
+                                                     : copy_rows(connection, table, sql, sink, deadline);
+    };
+    const std::uint64_t rows = co_await on_connection(pool_, body, deadline);
+    co_return rows;
+}
+
+asio::awaitable<std::uint64_t> Store::query_rows(Connection& connection, const PhysicalTable& table,
+                                                 std::string_view sql, RowSink& sink, Deadline deadline) {
+    const Step step{sql};
+    const Result rows = co_await read_one(connection, step, deadline);
+    for (int row = 0; row < rows.rows(); ++row) {
+        decode_row(rows, row, 0, table, sink.slot());
+        if (!sink.commit()) break;
+    }
+    co_return static_cast<std::uint64_t>(rows.rows());
+}
+
+asio::awaitable<std::uint64_t> Store::copy_rows(Connection& connection, const PhysicalTable& table,
+                                                std::string_view sql, RowSink& sink, Deadline deadline) {
+    std::string text = timeout_prefix(connection, deadline) + fmt::format("COPY ({}) TO STDOUT (FORMAT binary)", sql);
+    SinkReader reader(table, sink);
+    const std::uint64_t rows = co_await connection.copy_out(std::move(text), reader, deadline);
+    co_return rows;
+}
+
+/// Of each series; absent where it has no rows, as `series` says.
+asio::awaitable<std::vector<Timestamp>> Store::newest_times(const PhysicalTable& table,
+                                                            std::span<const SeriesKey> series, Deadline deadline) {
+    const std::string sql = fmt::format(
+        "SELECT k.place, s.last_timestamp FROM unnest($1::integer[]) WITH ORDINALITY AS k (id, place) JOIN {} AS s ON "
+        "s.series_id = k.id AND s.dataset = '{}' AND s.account = '' AND s.asset_name = ''",
+        schema().table("series"), to_string(*table.table->dataset));
+    const Parameters parameters = series_parameters(table, series);
+    const Step step{sql, &parameters, true};
+    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
+    const Result found = co_await on_connection(pool_, body, deadline);
+    std::vector<Timestamp> times(series.size(), kNoTime);
+    for (int row = 0; row < found.rows(); ++row) {
+        times.at(static_cast<std::size_t>(found.integer(row, 0)) - 1) = found.time(row, 1);
+    }
+    co_return times;
+}
+
+asio::awaitable<void> Store::latest(const Table& logical, std::span<const SeriesKey> series, RowSink& sink,
+                                    Deadline deadline) {
+    if (series.empty()) co_return;
+    const PhysicalTable& table = physical(logical);
+    std::vector<std::vector<std::byte>> newest(series.size());
+    if (!table.is_partitioned) {
+        std::vector<std::size_t> all(series.size());
+        std::iota(all.begin(), all.end(), std::size_t{0});
+        const TimeRange always;
+        co_await latest_within(table, series, all, always, newest, deadline);
+    } else {
+        // Where each series ends is known; so each is looked for in one piece of time, and few partitions are touched.
+        const std::vector<Timestamp> times = co_await newest_times(table, series, deadline);
+        std::map<Timestamp, std::pair<TimeRange, std::vector<std::size_t>>> by_piece;
+        for (std::size_t i = 0; i < series.size(); ++i) {
+            if (!is_present(times[i])) continue;
+            const TimeRange piece = partitions_.piece_of(table, times[i]);
+            auto& [range, places] = by_piece[piece.start];
+            range = piece;
+            places.push_back(i);
+        }
+        for (const auto& [start, piece] : by_piece) {
+            co_await latest_within(table, series, piece.second, piece.first, newest, deadline);
+        }
+        // Rows that others deleted are missed by `series`: the few that are not where they should be are looked for everywhere.
+        std::vector<std::size_t> missing;
+        for (std::size_t i = 0; i < series.size(); ++i) {
+            if (is_present(times[i]) && newest[i].empty()) missing.push_back(i);
+        }
+        const TimeRange always;
+        if (!missing.empty()) co_await latest_within(table, series, missing, always, newest, deadline);
+    }
+    for (const std::vector<std::byte>& row : newest) {
+        if (row.empty()) continue;
+        std::memcpy(sink.slot(), row.data(), row.size());
+        if (!sink.commit()) co_return;
+    }
+}
+
+/// The newest rows of some of the series, within a range, into their places.
+asio::awaitable<void> Store::latest_within(const PhysicalTable& table, std::span<const SeriesKey> series,
+                                           const std::vector<std::size_t>& places, TimeRange range,
+                                           std::vector<std::vector<std::byte>>& newest, Deadline deadline) {
+    std::vector<SeriesKey> wanted;
+    wanted.reserve(places.size());
+    for (const std::size_t place : places) wanted.push_back(series[place]);
+    const std::string sql = latest_sql(table, range);
+    const Parameters parameters = series_parameters(table, wanted);
+    const Step step{sql, &parameters, !table.is_partitioned};
+    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
+    const Result found = co_await on_connection(pool_, body, deadline);
+    for (int row = 0; row < found.rows(); ++row) {
+        const std::size_t place = places.at(static_cast<std::size_t>(found.integer(row, 0)) - 1);
+        newest[place].resize(table.table->row_size);
+        decode_row(found, row, 1, table, newest[place].data());
+    }
+}
+
+asio::awaitable<std::vector<SeriesInfo>> Store::series(std::optional<Dataset> dataset, Deadline deadline) {
+    std::vector<SeriesInfo> all;
+    const std::string sql = fmt::format(
+        "SELECT series_id, account, asset_name, rows, first_timestamp, last_timestamp, min_skew, max_skew FROM {} "
+        "WHERE "
+        "dataset = $1 ORDER BY series_id, account, asset_name",
+        schema().table("series"));
+    for (const Dataset each : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
+        if (dataset && *dataset != each) continue;
+        Parameters parameters;
+        parameters.add(to_string(each));
+        const Step step{sql, &parameters, true};
+        auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
+        const Result rows = co_await on_connection(pool_, body, deadline);
+        for (int row = 0; row < rows.rows(); ++row) {
+            SeriesInfo& info = all.emplace_back();
+            info.dataset = each;
+            info.series.id = static_cast<std::int32_t>(rows.integer(row, 0));
+            info.series.account = rows.bytes(row, 1);
+            info.series.asset = rows.bytes(row, 2);
+            info.rows = static_cast<std::uint64_t>(rows.integer(row, 3));
+            info.first = rows.time(row, 4);
+            info.last = rows.time(row, 5);
+            info.min_skew_us = rows.integer(row, 6);
+            info.max_skew_us = rows.integer(row, 7);
+        }
+    }
+    co_return all;
+}
+
+asio::awaitable<std::uint64_t> Store::count_before(const Table& logical, SeriesKey series, Timestamp cutoff,
+                                                   std::uint64_t limit, Deadline deadline) {
+    const std::string sql = count_before_sql(physical(logical), series, cutoff, limit);
+    const Step step{sql};
+    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
+    const Result found = co_await on_connection(pool_, body, deadline);
+    co_return static_cast<std::uint64_t>(found.integer(0, 0));
+}
+
+asio::awaitable<ChangeMarks> Store::poll_changes(Deadline deadline) {
+    pool_->maintain();
+    // Rows that are neither ours nor were there before are others'. What others write over a stored key is not seen by this.
+    const std::string sql = fmt::format("SELECT version, (SELECT coalesce(sum(rows), 0) FROM {})::bigint FROM {}",
+                                        schema().table("series"), schema().table("reference_version"));
+    const Step step{sql, nullptr, true};
+    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
+    const Result found = co_await on_connection(pool_, body, deadline);
+    ChangeMarks marks;
+    if (found.rows() == 0) throw Error(ErrorCode::corrupt, "reference_version has no row");
+    marks.reference = static_cast<std::uint64_t>(found.integer(0, 0));
+    marks.data = static_cast<std::uint64_t>(found.integer(0, 1) - own_rows_);
+    co_return marks;
+}
+
+asio::awaitable<DatabaseStats> Store::stats(Deadline deadline) {
+    const std::string counts = fmt::format(
+        "SELECT (SELECT count(*) FROM {0}), (SELECT count(*) FROM {0} WHERE is_active), (SELECT count(*) FROM {1}), "
+        "(SELECT count(*) FROM {1} WHERE is_active), (SELECT count(*) FROM {2}), (SELECT count(*) FROM {3}), "
+        "(SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class c JOIN "
+        "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'm')), "
+        "pg_catalog.current_setting('server_version')",
+        schema().table("exchanges"), schema().table("symbols"), schema().table("sources"),
+        schema().table("quarantined_rows"));
+    const std::string sums = fmt::format(
+        "SELECT dataset, count(*), sum(rows)::bigint, min(first_timestamp), max(last_timestamp) FROM {} GROUP BY "
+        "dataset",
+        schema().table("series"));
+    Parameters parameters;
+    parameters.add(std::string_view(schema().text()));
+    const std::vector<Step> steps{{counts, &parameters, true}, {sums, nullptr, true}};
+    auto body = [&](Connection& connection) { return read(connection, steps, deadline); };
+    const std::vector<Result> found = co_await on_connection(pool_, body, deadline);
+
+    DatabaseStats stats;
+    for (const Dataset dataset : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
+        DatasetStats& one = stats.datasets.emplace_back();
+        one.dataset = dataset;
+        for (int row = 0; row < found[1].rows(); ++row) {
+            if (found[1].bytes(row, 0) != to_string(dataset)) continue;
+            one.series = static_cast<std::uint64_t>(found[1].integer(row, 1));
+            one.rows = static_cast<std::uint64_t>(found[1].integer(row, 2));
+            one.first = found[1].time(row, 3);
+            one.last = found[1].time(row, 4);
+        }
+    }
+    const auto number = [&](int column) { return static_cast<std::uint64_t>(found[0].integer(0, column)); };
+    stats.exchanges = number(0);
+    stats.active_exchanges = number(1);
+    stats.symbols = number(2);
+    stats.active_symbols = number(3);
+    stats.sources = number(4);
+    stats.quarantined = number(5);
+    stats.bytes = number(6);
+    stats.schema_version = catalogue_.applied().empty() ? 0 : catalogue_.applied().back().version;
+    const std::string version = found[0].text(0, 7);
+    stats.engine = "PostgreSQL " + version.substr(0, version.find(' '));
+    co_return stats;
+}
+
+}  // namespace marketdb::storage::postgres

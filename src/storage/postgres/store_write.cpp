@@ -1,0 +1,331 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <random>
+#include <utility>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <fmt/format.h>
+
+#include <marketdb/error.hpp>
+
+#include "storage/postgres/row_codec.hpp"
+#include "storage/postgres/server_error.hpp"
+#include "storage/postgres/store.hpp"
+
+namespace marketdb::storage::postgres {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+/// Fewer rows are upserted: at 2,000 an upsert from arrays costs about what a COPY of new rows does.
+constexpr std::size_t kMinCopyRows = 2'000;
+/// Encoded at a time, so that the memory of a COPY does not grow with it.
+constexpr std::size_t kCopyRowsAtOnce = 1'024;
+/// Of one statement: its arrays stay far below the server's 1 GiB, and the memory on both sides stays bounded.
+constexpr std::size_t kUpsertRowsAtOnce = 20'000;
+/// Batches that a series stays on the upsert after a COPY met one of its rows.
+constexpr std::uint32_t kBatchesWithoutCopy = 16;
+constexpr int kMaxNewPartitionTries = 3;
+
+RowSpan part_of(RowSpan rows, std::size_t first, std::size_t count) {
+    return {rows.table, rows.row(first), std::min(count, rows.count - first)};
+}
+
+/// Calls `visit(series)` for each series of rows that are sorted by key.
+template <class Visit>
+void for_each_series(RowSpan rows, Visit visit) {
+    for (std::size_t i = 0; i < rows.count; ++i) {
+        if (i > 0 && compare(rows.row(i - 1), rows.row(i), *rows.table, rows.table->series) == 0) continue;
+        visit(series_of(*rows.table, rows.row(i)));
+    }
+}
+
+ErrorCode code_of_unknown(std::string_view column) {
+    return column == "exchange_id" ? ErrorCode::unknown_exchange : ErrorCode::unknown_symbol;
+}
+
+milliseconds pause_before_retry() {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    return milliseconds(std::uniform_int_distribution<int>(1, 20)(random));
+}
+
+/// Sets a time column of this name, if there is one, where it is absent or `always`.
+void stamp(const Table& table, std::byte* row, std::string_view name, Timestamp now, bool always) {
+    const Column* column = table.find(name);
+    if (column != nullptr && (always || is_absent(row, *column))) store(row, *column, now);
+}
+
+}  // namespace
+
+asio::awaitable<WriteResult> Store::write(RowSpan rows, Deadline deadline) {
+    const PhysicalTable& table = physical(*rows.table);
+    bool copies = is_worth_copying(table, rows);
+    for (int new_partitions = 0;;) {
+        std::exception_ptr failure;
+        WriteResult result;
+        try {
+            co_await ensure_partitions(table, rows, deadline);
+            result = co_await write_once(table, rows, copies, deadline);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (!failure) {
+            if (rows.table->dataset) own_rows_ += static_cast<std::int64_t>(result.inserted);
+            co_return result;
+        }
+        switch (remedy_for(failure, copies)) {
+            case Remedy::none: co_await refuse(table, rows, failure, deadline); break;
+            case Remedy::again: {
+                asio::steady_timer pause(executor_, pause_before_retry());
+                if (steady_clock::now() >= deadline.at) std::rethrow_exception(failure);
+                co_await pause.async_wait(asio::use_awaitable);
+                break;
+            }
+            case Remedy::without_copy:
+                note_collision(table, rows);
+                copies = false;
+                break;
+            case Remedy::new_partitions:
+                if (++new_partitions > kMaxNewPartitionTries) std::rethrow_exception(failure);
+                partitions_.forget(table);
+                break;
+        }
+    }
+}
+
+Store::Remedy Store::remedy_for(const std::exception_ptr& failure, bool copied) const {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const StatementError& error) {
+        if (is_transient(error.sqlstate())) return Remedy::again;
+        if (copied && error.sqlstate() == "23505") return Remedy::without_copy;
+        // A row that no partition takes names no constraint.
+        if (error.sqlstate() == "23514" && error.said().constraint.empty()) return Remedy::new_partitions;
+        return Remedy::none;
+    } catch (...) {
+        return Remedy::none;
+    }
+}
+
+asio::awaitable<void> Store::ensure_partitions(const PhysicalTable& table, RowSpan rows, Deadline deadline) {
+    if (!partitions_.misses(table, rows)) co_return;
+    auto body = [&](Connection& connection) { return partitions_.ensure(connection, table, schema(), rows, deadline); };
+    co_await on_connection(pool_, body, deadline);
+}
+
+asio::awaitable<WriteResult> Store::write_once(const PhysicalTable& table, RowSpan rows, bool copies,
+                                               Deadline deadline) {
+    auto body = [&](Connection& connection) {
+        return copies ? copy(connection, table, rows, deadline) : upsert(connection, table, rows, deadline);
+    };
+    WriteResult result = co_await on_connection(pool_, body, deadline);
+    co_return result;
+}
+
+asio::awaitable<WriteResult> Store::upsert(Connection& connection, const PhysicalTable& table, RowSpan rows,
+                                           Deadline deadline) {
+    WriteResult result;
+    Parameters parameters;
+    for (std::size_t first = 0; first < rows.count; first += kUpsertRowsAtOnce) {
+        const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
+        const std::string sql = upsert_sql(table, schema(), partitions_.piece_of(table, part));
+        parameters.clear();
+        add_columns(parameters, table, part);
+        const std::array steps{Step{sql, &parameters, true}, Step{kInsertedSql, nullptr, true}};
+        std::vector<Result> answers;
+        if (first == 0) {
+            answers = co_await begin(connection, steps, deadline);
+        } else {
+            answers = co_await connection.run(steps, deadline);
+        }
+        const auto written = static_cast<std::uint64_t>(answers[0].integer(0, 0));
+        // Only a dataset's trigger counts; rows of the others are never changed.
+        const auto inserted = table.table->dataset ? static_cast<std::uint64_t>(answers[1].integer(0, 0)) : written;
+        result.inserted += inserted;
+        result.updated += written - inserted;
+    }
+    result.unchanged = rows.count - result.inserted - result.updated;
+    co_await commit(connection, deadline);
+    co_return result;
+}
+
+asio::awaitable<WriteResult> Store::copy(Connection& connection, const PhysicalTable& table, RowSpan rows,
+                                         Deadline deadline) {
+    std::string begins = begin_for_copy() + texts(table).copy_in;
+    co_await connection.begin_copy(std::move(begins), deadline);
+    std::string bytes(kCopyHeader);
+    for (std::size_t first = 0; first < rows.count; first += kCopyRowsAtOnce) {
+        append_copy_rows(bytes, table, part_of(rows, first, kCopyRowsAtOnce));
+        co_await connection.send_copy(bytes, deadline);
+        bytes.clear();
+    }
+    co_await connection.send_copy(kCopyEnd, deadline);
+    // A stream that was cut between two rows is taken for whole: https://www.postgresql.org/docs/15/sql-copy.html
+    const std::uint64_t counted = co_await connection.end_copy(deadline);
+    if (counted != rows.count) {
+        throw Error(ErrorCode::internal, fmt::format("{}: {} rows were sent and {} arrived; nothing was stored",
+                                                     table.name, rows.count, counted));
+    }
+    co_await commit(connection, deadline);
+    WriteResult result;
+    result.inserted = rows.count;
+    co_return result;
+}
+
+bool Store::is_worth_copying(const PhysicalTable& table, RowSpan rows) {
+    if (rows.count < kMinCopyRows || !table.table->dataset) return false;
+    if (without_copy_.empty()) return true;
+    bool is_worth = true;
+    for_each_series(rows, [&](const SeriesKey& series) {
+        const auto found = without_copy_.find({table.table, series});
+        if (found == without_copy_.end()) return;
+        is_worth = false;
+        if (--found->second == 0) without_copy_.erase(found);
+    });
+    return is_worth;
+}
+
+void Store::note_collision(const PhysicalTable& table, RowSpan rows) {
+    for_each_series(rows, [&](const SeriesKey& series) { without_copy_[{table.table, series}] = kBatchesWithoutCopy; });
+}
+
+/// Throws the failure of a write as its caller has to see it: with row and column where the server refused one.
+asio::awaitable<void> Store::refuse(const PhysicalTable& table, RowSpan rows, std::exception_ptr failure,
+                                    Deadline deadline) {
+    std::optional<StatementError> refused;
+    try {
+        std::rethrow_exception(failure);
+    } catch (const StatementError& error) {
+        if (error.code() == ErrorCode::constraint) refused = error;
+    } catch (...) {
+    }
+    if (!refused) std::rethrow_exception(failure);
+
+    const std::size_t row = co_await find_refused_row(table, rows, deadline);
+    const ServerError& said = refused->said();
+    const std::string column = said.column.empty() ? said.constraint : said.column;
+    const bool is_unknown = said.sqlstate == "23503";
+    throw Error(is_unknown ? code_of_unknown(said.column) : ErrorCode::constraint,
+                fmt::format("{} row {} ({}): {}{}", table.table->name, row, describe_key(*table.table, rows.row(row)),
+                            column.empty() ? std::string() : fmt::format("column {}: ", column), said.text()),
+                said.sqlstate);
+}
+
+/// The first row that the server refuses: by halves, in transactions that are rolled back.
+asio::awaitable<std::size_t> Store::find_refused_row(const PhysicalTable& table, RowSpan rows, Deadline deadline) {
+    std::size_t first = 0;
+    std::size_t count = rows.count;
+    while (count > 1) {
+        const std::size_t half = count / 2;
+        const RowSpan part = part_of(rows, first, half);
+        const bool refused = co_await is_refused(table, part, deadline);
+        if (!refused) first += half;
+        count = refused ? half : count - half;
+    }
+    co_return first;
+}
+
+asio::awaitable<bool> Store::is_refused(const PhysicalTable& table, RowSpan rows, Deadline deadline) {
+    Lease lease = co_await pool_->acquire(deadline);
+    bool refused = false;
+    Parameters parameters;
+    for (std::size_t first = 0; first < rows.count && !refused; first += kUpsertRowsAtOnce) {
+        const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
+        const std::string sql = upsert_sql(table, schema(), partitions_.piece_of(table, part));
+        parameters.clear();
+        add_columns(parameters, table, part);
+        const Step step{sql, &parameters, true};
+        const std::span<const Step> steps(&step, 1);
+        try {
+            if (first == 0) {
+                co_await begin(*lease, steps, deadline);
+            } else {
+                co_await lease->run(steps, deadline);
+            }
+        } catch (const StatementError&) {
+            refused = true;
+        }
+    }
+    co_await recover(*lease);
+    co_return refused;
+}
+
+asio::awaitable<void> Store::insert_one(const Table& logical, std::byte* row, Deadline deadline) {
+    const PhysicalTable& table = physical(logical);
+    stamp(logical, row, "created_at", now(), false);
+    stamp(logical, row, "updated_at", now(), false);
+    Parameters parameters;
+    for (const PhysicalColumn& column : table.columns) {
+        if (column.column->role != Role::generated) add_parameter(parameters, column, row);
+    }
+    const Step step{texts(table).insert_one, &parameters, true};
+    auto body = [&](Connection& connection) { return write_row(connection, step, deadline); };
+    const std::optional<std::int64_t> id = co_await on_connection(pool_, body, deadline);
+    if (!id) {
+        throw Error(ErrorCode::constraint,
+                    fmt::format("{}: a row with {} is there already", logical.name, describe_key(logical, row)));
+    }
+    store(row, *logical.find(Role::generated), static_cast<std::int32_t>(*id));
+}
+
+asio::awaitable<bool> Store::update_one(const Table& logical, const std::byte* row, Deadline deadline) {
+    const PhysicalTable& table = physical(logical);
+    std::vector<std::byte> changed(row, row + logical.row_size);
+    stamp(logical, changed.data(), "updated_at", now(), true);
+    Parameters parameters;
+    const PhysicalColumn* id = nullptr;
+    for (const PhysicalColumn& column : table.columns) {
+        if (column.column->role == Role::generated) {
+            id = &column;
+        } else {
+            add_parameter(parameters, column, changed.data());
+        }
+    }
+    add_parameter(parameters, *id, row);
+    const Step step{texts(table).update_one, &parameters, true};
+    auto body = [&](Connection& connection) { return write_row(connection, step, deadline); };
+    const std::optional<std::int64_t> found = co_await on_connection(pool_, body, deadline);
+    co_return found.has_value();
+}
+
+/// Runs a statement that answers the id of the row that it wrote, and commits.
+asio::awaitable<std::optional<std::int64_t>> Store::write_row(Connection& connection, Step step, Deadline deadline) {
+    const std::span<const Step> steps(&step, 1);
+    const std::vector<Result> answers = co_await begin(connection, steps, deadline);
+    std::optional<std::int64_t> id;
+    if (answers.front().rows() > 0) id = answers.front().integer(0, 0);
+    co_await commit(connection, deadline);
+    co_return id;
+}
+
+asio::awaitable<std::uint64_t> Store::erase_before(const Table& logical, SeriesKey series, Timestamp cutoff,
+                                                   std::uint64_t limit, Deadline deadline) {
+    const PhysicalTable& table = physical(logical);
+    const std::string sql = erase_sql(table, series, cutoff, limit);
+    auto body = [&](Connection& connection) { return erase(connection, table, series, sql, deadline); };
+    const std::uint64_t erased = co_await on_connection(pool_, body, deadline);
+    own_rows_ -= static_cast<std::int64_t>(erased);
+    co_return erased;
+}
+
+asio::awaitable<std::uint64_t> Store::erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
+                                            std::string_view sql, Deadline deadline) {
+    const Step step{sql};
+    const std::span<const Step> steps(&step, 1);
+    const std::vector<Result> answers = co_await begin(connection, steps, deadline);
+    const auto erased = static_cast<std::uint64_t>(answers.front().integer(0, 0));
+    const std::string shrink = shrink_series_sql(table, schema(), series, erased);
+    const Step last{shrink};
+    const std::span<const Step> keeps(&last, erased > 0 ? 1 : 0);
+    co_await commit(connection, keeps, deadline);
+    co_return erased;
+}
+
+}  // namespace marketdb::storage::postgres

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <marketdb/deadline.hpp>
+
+#include "storage/postgres/connection.hpp"
+#include "storage/postgres/pool.hpp"
+
+/// Round trips with what belongs around them: the deadline told to the server, BEGIN and COMMIT, and a clean connection left
+/// behind whatever happens.
+namespace marketdb::storage::postgres {
+
+/// Reads in one round trip; what it finds is of one moment only within one statement. The deadline reaches the server.
+boost::asio::awaitable<std::vector<Result>> read(Connection& connection, std::span<const Step> steps,
+                                                 Deadline deadline);
+boost::asio::awaitable<Result> read_one(Connection& connection, Step step, Deadline deadline);
+
+/// Begins a transaction and runs the first statements of it, in one round trip.
+boost::asio::awaitable<std::vector<Result>> begin(Connection& connection, std::span<const Step> steps,
+                                                  Deadline deadline);
+
+/// The text that begins a transaction for a COPY. The server's own limit is lifted: it would count the time in which it waits
+/// for us.
+[[nodiscard]] std::string begin_for_copy();
+/// What to put in front of a COPY .. TO STDOUT so that the deadline reaches the server; empty if it knows.
+[[nodiscard]] std::string timeout_prefix(Connection& connection, Deadline deadline);
+
+/// Runs the last statements of a transaction and commits, in one round trip. A wish to cancel comes too late now and is not
+/// heeded; whoever calls this must not suspend again before it has told its own caller.
+///
+/// Errors: in_doubt  the link broke, or the deadline passed, before the server had confirmed.
+boost::asio::awaitable<std::vector<Result>> commit(Connection& connection, std::span<const Step> steps,
+                                                   Deadline deadline);
+boost::asio::awaitable<void> commit(Connection& connection, Deadline deadline);
+
+/// Brings a connection back from a failed operation. Not cancelled, does not throw.
+boost::asio::awaitable<void> recover(Connection& connection);
+
+/// Takes a connection from the pool, runs `body(connection)`, and gives the connection back clean. A statement that the server
+/// no longer has prepared, or whose tables changed since, is prepared anew and tried once more: nothing of it was done.
+///
+/// @param body  A callable that returns an awaitable. Must outlive the call.
+template <class Body>
+std::invoke_result_t<Body&, Connection&> on_connection(const std::shared_ptr<Pool>& pool, Body& body,
+                                                       Deadline deadline);
+
+/// Whether a failure means that prepared statements are out of date.
+[[nodiscard]] bool is_stale_plan(const std::exception_ptr& failure) noexcept;
+
+namespace detail {
+
+template <class T>
+struct Outcome {
+    std::optional<T> value;
+    void set(T&& result) { value.emplace(std::move(result)); }
+    T take() { return std::move(*value); }
+};
+template <>
+struct Outcome<void> {
+    void take() {}
+};
+
+template <class Awaitable>
+struct ValueOf;
+template <class T>
+struct ValueOf<boost::asio::awaitable<T>> {
+    using Type = T;
+};
+
+}  // namespace detail
+
+template <class Body>
+std::invoke_result_t<Body&, Connection&> on_connection(const std::shared_ptr<Pool>& pool, Body& body,
+                                                       Deadline deadline) {
+    using Value = typename detail::ValueOf<std::invoke_result_t<Body&, Connection&>>::Type;
+    Lease lease = co_await pool->acquire(deadline);
+    for (bool may_retry = true;; may_retry = false) {
+        detail::Outcome<Value> outcome;
+        std::exception_ptr failure;
+        try {
+            if constexpr (std::is_void_v<Value>) {
+                co_await body(*lease);
+            } else {
+                outcome.set(co_await body(*lease));
+            }
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (!failure) co_return outcome.take();
+        const bool throws_if_cancelled = co_await boost::asio::this_coro::throw_if_cancelled();
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
+        co_await recover(*lease);
+        co_await boost::asio::this_coro::throw_if_cancelled(throws_if_cancelled);
+        if (!may_retry || !is_stale_plan(failure)) std::rethrow_exception(failure);
+        lease->forget_statements();
+    }
+}
+
+}  // namespace marketdb::storage::postgres
