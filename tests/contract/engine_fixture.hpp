@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <exception>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -19,66 +19,31 @@
 
 #include <marketdb/marketdb.hpp>
 
+#include "contract/engine_target.hpp"
 #include "support/expect.hpp"
 #include "support/rows.hpp"
-#include "support/sqlite_file.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/walkable_clock.hpp"
 
 namespace marketdb::testing {
 
-/// Something that the contract suite runs against. What a target cannot do is asked here, never by its name.
-struct EngineTarget {
-    std::string name;  ///< As in the names of tests: `SqliteFile`.
-    std::function<Config(const std::filesystem::path& folder)>
-        config;  ///< Settings for an empty database in the folder.
-    /// Runs statements as another program would; null where no other program can reach the data.
-    std::function<void(const std::filesystem::path& folder, const std::string& sql)> run_sql;
-    bool is_shared = true;       ///< A second manager, in this process or another, can open the same data.
-    bool is_file = true;         ///< The data is a file in the folder that a test may damage.
-    bool keeps_sequence = true;  ///< Else rows of one timestamp fold.
-    bool keeps_received_at = true;
-    bool exact_doubles = true;  ///< Else values may be rounded, and are counted.
-    bool unknown_side = true;
-};
-
-inline std::ostream& operator<<(std::ostream& out, const EngineTarget& target) { return out << target.name; }
-
-inline EngineTarget sqlite_file_target() {
-    EngineTarget target;
-    target.name = "SqliteFile";
-    target.config = [](const std::filesystem::path& folder) {
-        return Config::from_url("sqlite:" + (folder / "market.db").string());
-    };
-    target.run_sql = [](const std::filesystem::path& folder, const std::string& sql) {
-        SqliteFile(folder / "market.db").run(sql);
-    };
-    return target;
-}
-
-inline EngineTarget sqlite_memory_target() {
-    EngineTarget target;
-    target.name = "SqliteMemory";
-    target.config = [](const std::filesystem::path&) { return Config::from_url("sqlite::memory:"); };
-    target.is_shared = false;
-    target.is_file = false;
-    return target;
-}
-
-/// Every engine that the suite knows.
-inline std::vector<EngineTarget> all_engines() { return {sqlite_file_target(), sqlite_memory_target()}; }
-
-/// Those whose data a second manager can open.
-inline std::vector<EngineTarget> shared_engines() {
-    std::vector<EngineTarget> targets = all_engines();
-    std::erase_if(targets, [](const EngineTarget& target) { return !target.is_shared; });
-    return targets;
-}
-
 /// An empty database on one engine, opened at the first use of `db()`, with a clock that the test walks.
 class EngineFixture {
  public:
-    explicit EngineFixture(EngineTarget target) : target_(std::move(target)) {}
+    explicit EngineFixture(EngineTarget target) : target_(std::move(target)) {
+        if (target_.set_up) target_.set_up(folder());
+    }
+    ~EngineFixture() {
+        db_.reset();
+        if (!target_.tear_down) return;
+        try {
+            target_.tear_down(folder());
+        } catch (const std::exception& failure) {
+            ADD_FAILURE() << "the database cannot be removed: " << failure.what();
+        }
+    }
+    EngineFixture(const EngineFixture&) = delete;
+    EngineFixture& operator=(const EngineFixture&) = delete;
 
     [[nodiscard]] const EngineTarget& target() const noexcept { return target_; }
     [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_.path(); }

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <fstream>
 
 #include "every_method.hpp"
@@ -10,15 +12,22 @@ namespace fs = std::filesystem;
 
 MARKETDB_CONTRACT_SUITE(Opening);
 
-class OpeningFile : public EngineTest {
+class OpeningModes : public EngineTest {
  protected:
-    [[nodiscard]] fs::path file() const { return folder() / "market.db"; }
     [[nodiscard]] Config in_mode(OpenMode mode) const {
         Config settings = config();
         settings.open_mode = mode;
         return settings;
     }
+    [[nodiscard]] fs::path file() const { return folder() / "market.db"; }
     void write_file(std::string_view bytes) const { std::ofstream(file(), std::ios::binary) << bytes; }
+};
+
+class OpeningShared : public OpeningModes {};
+INSTANTIATE_TEST_SUITE_P(On, OpeningShared, ::testing::ValuesIn(shared_engines()), engine_name);
+
+class OpeningFile : public OpeningModes {
+ protected:
     [[nodiscard]] std::string read_file() const {
         std::ifstream in(file(), std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};
@@ -38,8 +47,6 @@ INSTANTIATE_TEST_SUITE_P(On, OpeningFile, ::testing::ValuesIn([] {
                              return targets;
                          }()),
                          engine_name);
-
-MARKETDB_SHARED_CONTRACT_SUITE(OpeningShared);
 
 TEST(SqliteMemory, AUsersOwnTestNeedsFiveLines) {
     DatabaseManager db(Config::from_url("sqlite::memory:"));
@@ -111,8 +118,9 @@ TEST_P(Opening, EveryMethodOfAClosedManagerFailsWithClosed) {
 
 TEST_P(Opening, SettingsThatAreOutOfRangeAreRefusedByTheConstructor) {
     Config settings = config();
-    settings.reader_threads = 0;
-    expect_error(ErrorCode::invalid_argument, [&] { const DatabaseManager manager(settings); }, {"reader_threads"});
+    settings.max_pending_operations = 0;
+    expect_error(ErrorCode::invalid_argument, [&] { const DatabaseManager manager(settings); },
+                 {"max_pending_operations"});
     settings = config();
     settings.latest_ttl = -1s;
     expect_error(ErrorCode::invalid_argument, [&] { const DatabaseManager manager(settings); }, {"latest_ttl"});
@@ -150,35 +158,27 @@ TEST_P(OpeningShared, TwoDesksWorkOnOneDatabase) {
 
 // --- open modes --------------------------------------------------------------------------------------------------------
 
-TEST_P(OpeningFile, ReadingNeverMakesAFile) {
+TEST_P(OpeningShared, AnEmptyDatabaseIsFilledOnlyIfTheModeAllowsToCreate) {
     for (const OpenMode mode : {OpenMode::existing, OpenMode::read_only}) {
         DatabaseManager manager(in_mode(mode));
-        expect_error(ErrorCode::unavailable, [&] { manager.wait(manager.initialize()); }, {"market.db"});
+        EXPECT_THROW(manager.wait(manager.initialize()), Error);
         EXPECT_FALSE(manager.is_initialized());
-        EXPECT_TRUE(fs::is_empty(folder()));
+        EXPECT_EQ(target().tables(folder()), Lines{});
     }
+    EXPECT_EQ(wait(db().get_all_exchanges()).size(), 0U);
+    EXPECT_THAT(target().tables(folder()), ::testing::Contains("book_ticker_snapshots"));
 }
 
-TEST_P(OpeningFile, AfterAFailureInitializeCanBeTriedAgain) {
+TEST_P(OpeningShared, AfterAFailureInitializeCanBeTriedAgain) {
     DatabaseManager manager(in_mode(OpenMode::existing));
-    expect_error(ErrorCode::unavailable, [&] { manager.wait(manager.initialize()); });
+    EXPECT_THROW(manager.wait(manager.initialize()), Error);
     make_symbol();
     close();
     manager.wait(manager.initialize());
     EXPECT_NE(manager.find_exchange("ALPHA_SPOT"), nullptr);
 }
 
-TEST_P(OpeningFile, AnEmptyFileIsFilledOnlyIfTheModeAllowsToCreate) {
-    write_file("");
-    for (const OpenMode mode : {OpenMode::existing, OpenMode::read_only}) {
-        DatabaseManager manager(in_mode(mode));
-        EXPECT_THROW(manager.wait(manager.initialize()), Error);
-        EXPECT_EQ(fs::file_size(file()), 0U);
-    }
-    EXPECT_EQ(wait(db().get_all_exchanges()).size(), 0U);
-}
-
-TEST_P(OpeningFile, AReadOnlyManagerReadsEverythingAndWritesNothing) {
+TEST_P(OpeningShared, AReadOnlyManagerReadsEverythingAndWritesNothing) {
     const Symbol symbol = make_symbol();
     store(quote(symbol.id, kNoon, 1, 2));
     static_cast<void>(wait(db().ensure_exchange("NEW_SPOT")));
@@ -201,6 +201,76 @@ TEST_P(OpeningFile, AReadOnlyManagerReadsEverythingAndWritesNothing) {
         << "what is there already needs no write";
     reader->wait(reader->close());
     EXPECT_EQ(stored_quotes(), (Lines{"+0ms #0 bid 1x1 ask 2x2"}));
+}
+
+TEST_P(OpeningShared, TheTablesOfAnotherProgramAreRefusedAndLeftAlone) {
+    target().run_sql(folder(), "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('mine')");
+    for (const OpenMode mode : {OpenMode::create, OpenMode::existing, OpenMode::read_only}) {
+        Config settings = in_mode(mode);
+        settings.migrate = mode != OpenMode::read_only;
+        DatabaseManager manager(settings);
+        expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); },
+                     {target().shown(folder())});
+    }
+    EXPECT_EQ(target().tables(folder()), (Lines{"notes"}));
+    EXPECT_EQ(target().query(folder(), "SELECT text FROM notes"), (Lines{"mine"}));
+}
+
+TEST_P(OpeningShared, ANewerSchemaIsRefusedWithBothVersionsUnlessItSaysThatReadingIsFine) {
+    const Symbol symbol = make_symbol();
+    store(quote(symbol.id, kNoon, 1, 2));
+    close();
+    target().run_sql(folder(), "INSERT INTO schema_migrations SELECT version + 1, 'future', 'x', 3, 4, " +
+                                   target().sql_time(kNoon) +
+                                   ", 'marketdb 9' FROM schema_migrations ORDER BY version DESC LIMIT 1");
+    for (const bool migrate : {false, true}) {
+        Config settings = config();
+        settings.migrate = migrate;
+        DatabaseManager writer(settings);
+        expect_error(ErrorCode::schema_mismatch, [&] { writer.wait(writer.initialize()); }, {"4", "3"});
+    }
+    {
+        const auto reader = open(in_mode(OpenMode::read_only));
+        EXPECT_EQ(reader->wait(reader->get_book_ticker_history()).rows.size(), 1U);
+    }
+    target().run_sql(folder(), "UPDATE schema_migrations SET min_reader = version WHERE name = 'future'");
+    DatabaseManager reader(in_mode(OpenMode::read_only));
+    expect_error(ErrorCode::schema_mismatch, [&] { reader.wait(reader.initialize()); }, {"4", "3"});
+}
+
+TEST_P(OpeningShared, AnOlderSchemaIsMigratedOnlyIfTheConfigurationSaysSo) {
+    make_symbol();
+    static_cast<void>(wait(db().migrate_down(2)));
+    close();
+    {
+        DatabaseManager manager(config());
+        expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); }, {"2", "3", "migrate"});
+        EXPECT_EQ(manager.wait(manager.migrate_status()).version, 2U) << "nothing was changed";
+    }
+    Config settings = config();
+    settings.migrate = true;
+    const auto manager = open(settings);
+    EXPECT_EQ(manager->wait(manager->migrate_status()).version, 3U);
+    EXPECT_NE(manager->find_exchange("ALPHA_SPOT"), nullptr);
+}
+
+TEST_P(OpeningFile, ReadingNeverMakesAFile) {
+    for (const OpenMode mode : {OpenMode::existing, OpenMode::read_only}) {
+        DatabaseManager manager(in_mode(mode));
+        expect_error(ErrorCode::unavailable, [&] { manager.wait(manager.initialize()); }, {"market.db"});
+        EXPECT_FALSE(manager.is_initialized());
+        EXPECT_TRUE(fs::is_empty(folder()));
+    }
+}
+
+TEST_P(OpeningFile, AnEmptyFileIsFilledOnlyIfTheModeAllowsToCreate) {
+    write_file("");
+    for (const OpenMode mode : {OpenMode::existing, OpenMode::read_only}) {
+        DatabaseManager manager(in_mode(mode));
+        EXPECT_THROW(manager.wait(manager.initialize()), Error);
+        EXPECT_EQ(fs::file_size(file()), 0U);
+    }
+    EXPECT_EQ(wait(db().get_all_exchanges()).size(), 0U);
 }
 
 TEST_P(OpeningFile, TheFolderMustExist) {
@@ -253,60 +323,6 @@ TEST_P(OpeningFile, ATruncatedDatabaseIsAnErrorAndNotAnEmptyAnswer) {
     }
 }
 
-TEST_P(OpeningFile, TheTablesOfAnotherProgramAreRefusedAndLeftAlone) {
-    {
-        SqliteFile other(file());
-        other.run("CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('mine')");
-    }
-    for (const OpenMode mode : {OpenMode::create, OpenMode::existing, OpenMode::read_only}) {
-        Config settings = in_mode(mode);
-        settings.migrate = mode != OpenMode::read_only;
-        DatabaseManager manager(settings);
-        expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); }, {"market.db"});
-    }
-    SqliteFile other(file());
-    EXPECT_EQ(other.rows("SELECT name FROM sqlite_master"), (Lines{"notes"}));
-    EXPECT_EQ(other.rows("SELECT text FROM notes"), (Lines{"mine"}));
-}
-
-TEST_P(OpeningFile, ANewerSchemaIsRefusedWithBothVersionsUnlessItSaysThatReadingIsFine) {
-    const Symbol symbol = make_symbol();
-    store(quote(symbol.id, kNoon, 1, 2));
-    close();
-    SqliteFile(file()).run(
-        "INSERT INTO schema_migrations SELECT version + 1, 'future', 'x', 3, 4, 0, 'marketdb 9' "
-        "FROM schema_migrations ORDER BY version DESC LIMIT 1");
-    for (const bool migrate : {false, true}) {
-        Config settings = config();
-        settings.migrate = migrate;
-        DatabaseManager writer(settings);
-        expect_error(ErrorCode::schema_mismatch, [&] { writer.wait(writer.initialize()); }, {"4", "3"});
-    }
-    {
-        const auto reader = open(in_mode(OpenMode::read_only));
-        EXPECT_EQ(reader->wait(reader->get_book_ticker_history()).rows.size(), 1U);
-    }
-    SqliteFile(file()).run("UPDATE schema_migrations SET min_reader = version WHERE name = 'future'");
-    DatabaseManager reader(in_mode(OpenMode::read_only));
-    expect_error(ErrorCode::schema_mismatch, [&] { reader.wait(reader.initialize()); }, {"4", "3"});
-}
-
-TEST_P(OpeningFile, AnOlderSchemaIsMigratedOnlyIfTheConfigurationSaysSo) {
-    make_symbol();
-    static_cast<void>(wait(db().migrate_down(2)));
-    close();
-    {
-        DatabaseManager manager(config());
-        expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); }, {"2", "3", "migrate"});
-        EXPECT_EQ(manager.wait(manager.migrate_status()).version, 2U) << "nothing was changed";
-    }
-    Config settings = config();
-    settings.migrate = true;
-    const auto manager = open(settings);
-    EXPECT_EQ(manager->wait(manager->migrate_status()).version, 3U);
-    EXPECT_NE(manager->find_exchange("ALPHA_SPOT"), nullptr);
-}
-
 // --- migrations --------------------------------------------------------------------------------------------------------
 
 TEST_P(Opening, StatusAndPlanOfACurrentSchema) {
@@ -324,7 +340,7 @@ TEST_P(Opening, StatusAndPlanOfACurrentSchema) {
     EXPECT_TRUE(wait(db().migrate_up()).empty());
 }
 
-TEST_P(OpeningFile, StatusAndPlanWorkBeforeInitializeAndMakeNothing) {
+TEST_P(OpeningShared, StatusAndPlanWorkBeforeInitializeAndMakeNothing) {
     DatabaseManager manager(config());
     const MigrationStatus status = manager.wait(manager.migrate_status());
     EXPECT_FALSE(status.exists);
@@ -333,11 +349,12 @@ TEST_P(OpeningFile, StatusAndPlanWorkBeforeInitializeAndMakeNothing) {
     const std::vector<MigrationStep> plan = manager.wait(manager.migrate_plan());
     EXPECT_EQ(plan.size(), status.newest);
     EXPECT_FALSE(plan.at(0).statements.empty());
+    EXPECT_EQ(target().tables(folder()), Lines{});
     EXPECT_TRUE(fs::is_empty(folder())) << "looking makes no file";
 }
 
-TEST_P(OpeningFile, UpRunsWhatThePlanSaysAndASecondTimeNothing) {
-    write_file("");
+TEST_P(OpeningShared, UpRunsWhatThePlanSaysAndASecondTimeNothing) {
+    if (target().is_file) write_file("");
     DatabaseManager manager(config());
     const std::size_t planned = manager.wait(manager.migrate_plan()).size();
     EXPECT_EQ(manager.wait(manager.migrate_up()).size(), planned);

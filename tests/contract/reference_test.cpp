@@ -356,11 +356,15 @@ TEST_P(ReferenceOfOthers, ASymbolOfAnotherProcessArrivesWithinASecond) {
 
 TEST_P(ReferenceOfOthers, AChangedRowIsANewObjectAndTheOldOneStaysReadable) {
     const Symbol symbol = make_symbol();
-    const Symbol* before = db().find_symbol(symbol.id);
+    // Its timer must not be the one that reads the change.
+    Config settings = config();
+    settings.poll_interval = 1h;
+    const auto here = open(settings);
+    const Symbol* before = here->find_symbol(symbol.id);
     ASSERT_TRUE(before->is_active);
-    target().run_sql(folder(), "UPDATE symbols SET is_active = 0");
-    EXPECT_TRUE(wait(db().refresh_reference()));
-    const Symbol* after = db().find_symbol(symbol.id);
+    target().run_sql(folder(), "UPDATE symbols SET is_active = FALSE");
+    EXPECT_TRUE(here->wait(here->refresh_reference()));
+    const Symbol* after = here->find_symbol(symbol.id);
     ASSERT_NE(after, before);
     EXPECT_FALSE(after->is_active);
     EXPECT_TRUE(before->is_active) << "nothing is freed or changed before close()";

@@ -1,0 +1,214 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <marketdb/config.hpp>
+#include <marketdb/time.hpp>
+
+#include "support/postgres_server.hpp"
+#include "support/postgres_session.hpp"
+#include "support/rows.hpp"
+#include "support/sqlite_file.hpp"
+
+namespace marketdb::testing {
+
+/// A lock that another program holds: nobody writes until it is released, everybody reads.
+class ForeignWriteLock {
+ public:
+    ForeignWriteLock() = default;
+    virtual ~ForeignWriteLock() = default;
+    ForeignWriteLock(const ForeignWriteLock&) = delete;
+    ForeignWriteLock& operator=(const ForeignWriteLock&) = delete;
+
+    virtual void release() = 0;
+};
+
+/// Something that the contract suite runs against. What a target cannot do is asked here, never by its name.
+///
+/// `folder` is that of the test, and tells one database from another. The functions of another program are null where
+/// none can reach the data (see `is_shared`).
+struct EngineTarget {
+    using Folder = std::filesystem::path;
+
+    std::string name;                             ///< As in the names of tests: `SqliteFile`.
+    std::function<Config(const Folder&)> config;  ///< Settings for the database of the folder.
+    /// Before and after each test; null: there is nothing to do. Then the database is empty, or absent.
+    std::function<void(const Folder&)> set_up;
+    std::function<void(const Folder&)> tear_down;
+
+    std::function<std::string(const Folder&)> shown;  ///< What messages call the database, at least.
+
+    // What another program does.
+    std::function<void(const Folder&, const std::string& sql)> run_sql;
+    std::function<Lines(const Folder&, const std::string& sql)> query;  ///< Columns joined by `|`.
+    std::function<Lines(const Folder&)> tables;                         ///< Names, sorted.
+    std::function<std::unique_ptr<ForeignWriteLock>(const Folder&)> lock_writes;
+    std::function<std::string(Timestamp)> sql_time;  ///< A time as the tables hold it, in an SQL statement.
+
+    bool is_shared = true;         ///< A second manager, in this process or another, can open the same data.
+    bool is_file = true;           ///< The data is a file in the folder that a test may damage.
+    bool has_busy_timeout = true;  ///< Gives up behind a lock after `Config::busy_timeout`, else at the deadline.
+    bool keeps_sequence = true;    ///< Else rows of one timestamp fold.
+    bool keeps_received_at = true;
+    bool exact_doubles = true;  ///< Else values may be rounded, and are counted.
+    bool unknown_side = true;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const EngineTarget& target) { return out << target.name; }
+
+// --- SQLite ------------------------------------------------------------------------------------------------------------
+
+namespace sqlite_target {
+
+inline std::filesystem::path file(const std::filesystem::path& folder) { return folder / "market.db"; }
+
+inline Lines tables(const std::filesystem::path& folder) {
+    if (!std::filesystem::exists(file(folder))) return {};
+    return SqliteFile(file(folder)).rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
+}
+
+class WriteLock final : public ForeignWriteLock {
+ public:
+    explicit WriteLock(const std::filesystem::path& folder) : file_(file(folder)) { file_.run("BEGIN IMMEDIATE"); }
+    void release() override { file_.run("ROLLBACK"); }
+
+ private:
+    SqliteFile file_;
+};
+
+}  // namespace sqlite_target
+
+inline EngineTarget sqlite_file_target() {
+    EngineTarget target;
+    target.name = "SqliteFile";
+    target.config = [](const std::filesystem::path& folder) {
+        return Config::from_url("sqlite:" + sqlite_target::file(folder).string());
+    };
+    target.shown = [](const std::filesystem::path&) { return "market.db"; };
+    target.run_sql = [](const std::filesystem::path& folder, const std::string& sql) {
+        SqliteFile(sqlite_target::file(folder)).run(sql);
+    };
+    target.query = [](const std::filesystem::path& folder, const std::string& sql) {
+        return SqliteFile(sqlite_target::file(folder)).rows(sql);
+    };
+    target.tables = &sqlite_target::tables;
+    target.lock_writes = [](const std::filesystem::path& folder) {
+        return std::make_unique<sqlite_target::WriteLock>(folder);
+    };
+    target.sql_time = [](Timestamp time) { return std::to_string(time.time_since_epoch().count()); };
+    return target;
+}
+
+inline EngineTarget sqlite_memory_target() {
+    EngineTarget target;
+    target.name = "SqliteMemory";
+    target.config = [](const std::filesystem::path&) { return Config::from_url("sqlite::memory:"); };
+    target.is_shared = false;
+    target.is_file = false;
+    return target;
+}
+
+// --- PostgreSQL --------------------------------------------------------------------------------------------------------
+
+/// A schema of its own for each test, in the database of the shared server, owned by the role that marketdb connects as.
+namespace postgres_target {
+
+/// `desk_Xa3f9Q` of `marketdb-test-Xa3f9Q`. Not folded to lower case: quoting is tested along.
+inline std::string schema(const std::filesystem::path& folder) {
+    const std::string name = folder.filename().string();
+    return "desk_" + name.substr(name.rfind('-') + 1);
+}
+
+/// A connection whose statements find the tables of the schema.
+inline std::unique_ptr<PostgresSession> open(const std::filesystem::path& folder) {
+    const PostgresEndpoint& server = PostgresServer::shared();
+    auto session = std::make_unique<PostgresSession>(server.conninfo(kTestDatabase, kTestRole));
+    session->run("SET search_path TO " + quoted_identifier(schema(folder)));
+    return session;
+}
+
+inline Lines tables(const std::filesystem::path& folder) {
+    return open(folder)->rows("SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = " +
+                              quoted_text(schema(folder)) + " ORDER BY tablename COLLATE \"C\"");
+}
+
+inline void make_schema(const std::filesystem::path& folder) {
+    open(folder)->run("CREATE SCHEMA " + quoted_identifier(schema(folder)));
+}
+
+/// Fails rather than wait for somebody who has left a transaction open.
+inline void drop_schema(const std::filesystem::path& folder) {
+    open(folder)->run("SET lock_timeout = '30s'; DROP SCHEMA " + quoted_identifier(schema(folder)) + " CASCADE");
+}
+
+class WriteLock final : public ForeignWriteLock {
+ public:
+    explicit WriteLock(const std::filesystem::path& folder) : session_(open(folder)) {
+        std::string all;
+        for (const std::string& table : tables(folder)) all += (all.empty() ? "" : ", ") + quoted_identifier(table);
+        session_->run("BEGIN; LOCK TABLE " + all + " IN EXCLUSIVE MODE");
+    }
+    void release() override { session_->run("ROLLBACK"); }
+
+ private:
+    std::unique_ptr<PostgresSession> session_;
+};
+
+}  // namespace postgres_target
+
+/// marketdb's own schema on PostgreSQL.
+inline EngineTarget postgres_lean_target() {
+    EngineTarget target;
+    target.name = "PostgresLean";
+    target.config = [](const std::filesystem::path& folder) {
+        Config settings = Config::from_url(PostgresServer::shared().url("schema=" + postgres_target::schema(folder)));
+        // Hundreds of managers are opened one after another: none makes connections that it does not need.
+        settings.postgres.pool_min_size = 1;
+        settings.postgres.pool_max_size = 8;
+        return settings;
+    };
+    target.shown = &postgres_target::schema;
+    target.set_up = &postgres_target::make_schema;
+    target.tear_down = &postgres_target::drop_schema;
+    target.run_sql = [](const std::filesystem::path& folder, const std::string& sql) {
+        postgres_target::open(folder)->run(sql);
+    };
+    target.query = [](const std::filesystem::path& folder, const std::string& sql) {
+        return postgres_target::open(folder)->rows(sql);
+    };
+    target.tables = &postgres_target::tables;
+    target.lock_writes = [](const std::filesystem::path& folder) {
+        return std::make_unique<postgres_target::WriteLock>(folder);
+    };
+    target.sql_time = [](Timestamp time) { return "timestamptz " + quoted_text(to_string(time)); };
+    target.is_file = false;
+    target.has_busy_timeout = false;
+    return target;
+}
+
+// --- all ---------------------------------------------------------------------------------------------------------------
+
+/// Whether the suites run on PostgreSQL too.
+inline constexpr bool kRunOnPostgres = true;
+
+/// Every engine that the suite knows.
+inline std::vector<EngineTarget> all_engines() {
+    std::vector<EngineTarget> targets{sqlite_file_target(), sqlite_memory_target()};
+    if (kRunOnPostgres) targets.push_back(postgres_lean_target());
+    return targets;
+}
+
+/// Those whose data a second manager can open.
+inline std::vector<EngineTarget> shared_engines() {
+    std::vector<EngineTarget> targets = all_engines();
+    std::erase_if(targets, [](const EngineTarget& target) { return !target.is_shared; });
+    return targets;
+}
+
+}  // namespace marketdb::testing
