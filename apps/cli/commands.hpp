@@ -10,6 +10,8 @@ namespace marketdb::cli {
 int run_init(const GlobalOptions& global);
 int run_import(const GlobalOptions& global, const ImportArguments& arguments);
 int run_export(const GlobalOptions& global, const ReadOptions& options);
+int run_copy(const GlobalOptions& global, const CopyArguments& arguments, const ReadOptions& options);
+int run_checksum(const GlobalOptions& global, const ReadOptions& options);
 int run_latest(const GlobalOptions& global, const ReadOptions& options);
 int run_history(const GlobalOptions& global, const ReadOptions& options);
 int run_exchanges(const GlobalOptions& global, const FormatFlags& flags);

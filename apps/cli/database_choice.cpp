@@ -1,8 +1,10 @@
 #include "database_choice.hpp"
 
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -43,6 +45,21 @@ DatabaseChoice choose(const GlobalOptions& options, std::string& origin) {
     return from_url(kDefaultUrl, origin = "default");
 }
 
+void prepare(DatabaseChoice& choice, bool migrate) {
+    for (const std::string& notice : choice.config.notices) note(notice);
+    choice.config.log = library_log;
+    choice.config.migrate = choice.config.migrate || migrate;
+}
+
+/// Two names of one file, whether it is there or not.
+bool is_same_file(const std::string& a, const std::string& b) {
+    std::error_code error;
+    if (std::filesystem::equivalent(a, b, error)) return true;
+    const std::filesystem::path first = std::filesystem::weakly_canonical(a, error);
+    const std::filesystem::path second = std::filesystem::weakly_canonical(b, error);
+    return !error && first == second;
+}
+
 }  // namespace
 
 std::string DatabaseChoice::name() const { return fmt::format("{} ({})", config.redacted_url(), origin); }
@@ -51,14 +68,32 @@ DatabaseChoice choose_database(const GlobalOptions& options) {
     std::string origin;
     try {
         DatabaseChoice choice = choose(options, origin);
-        for (const std::string& notice : choice.config.notices) note(notice);
-        choice.config.log = library_log;
-        choice.config.migrate = choice.config.migrate || options.migrate;
+        prepare(choice, options.migrate);
         set_database_name(choice.name());
         return choice;
     } catch (const Error& error) {
         throw UsageError(fmt::format("{} (from {})", error.what(), origin));
     }
+}
+
+DatabaseChoice choose_database(const std::string& url, const std::string& origin, bool migrate) {
+    try {
+        DatabaseChoice choice = from_url(url, origin);
+        prepare(choice, migrate);
+        return choice;
+    } catch (const Error& error) {
+        throw UsageError(fmt::format("{} (from {})", error.what(), origin));
+    }
+}
+
+bool are_one_database(const DatabaseChoice& a, const DatabaseChoice& b) {
+    if (a.config.engine != b.config.engine) return false;
+    if (a.config.engine == EngineKind::sqlite) {
+        const bool is_memory = a.config.sqlite_path == ":memory:" || b.config.sqlite_path == ":memory:";
+        return !is_memory && is_same_file(a.config.sqlite_path, b.config.sqlite_path);
+    }
+    return a.config.postgres.conninfo == b.config.postgres.conninfo &&
+           a.config.postgres.schema == b.config.postgres.schema;
 }
 
 }  // namespace marketdb::cli

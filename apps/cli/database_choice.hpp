@@ -25,4 +25,12 @@ struct DatabaseChoice {
 /// Errors: UsageError  a URL or file that cannot be understood; names where it came from.
 [[nodiscard]] DatabaseChoice choose_database(const GlobalOptions& options);
 
+/// The database of a URL that was given as the argument `origin`. The same of notices; the diagnostics keep their name.
+///
+/// Errors: UsageError  as above.
+[[nodiscard]] DatabaseChoice choose_database(const std::string& url, const std::string& origin, bool migrate);
+
+/// Whether two choices are certainly one database: the same file, or the same words. One that has two names is not noticed.
+[[nodiscard]] bool are_one_database(const DatabaseChoice& a, const DatabaseChoice& b);
+
 }  // namespace marketdb::cli

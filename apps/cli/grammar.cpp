@@ -43,8 +43,12 @@ void add_format_flags(CLI::App* command, FormatFlags& flags) {
     ndjson->excludes(csv);
 }
 
-void add_series_options(CLI::App* command, ReadOptions& read) {
-    command->add_option("DATASET", read.dataset, kDatasets)->required();
+enum class DatasetIs { required, optional };
+
+void add_series_options(CLI::App* command, ReadOptions& read, DatasetIs dataset = DatasetIs::required) {
+    const bool is_required = dataset == DatasetIs::required;
+    command->add_option("DATASET", read.dataset, is_required ? kDatasets : kDatasets + ". None: all four")
+        ->required(is_required);
     command->add_option("SERIES", read.series,
                         "EXCHANGE:SYMBOL in any spelling, of balances EXCHANGE:ASSET; '*' stands for any. None: all");
     command->add_option("--exchange", read.exchange, "The left side of SERIES")->type_name("E")->group("Rows");
@@ -52,11 +56,15 @@ void add_series_options(CLI::App* command, ReadOptions& read) {
     command->add_option("--account", read.account, "Balances of this account only")->type_name("A")->group("Rows");
 }
 
-void add_range_options(CLI::App* command, ReadOptions& read) {
+void add_time_options(CLI::App* command, ReadOptions& read) {
     command->add_option("--from", read.from, "First time: 2024-08-08, 2024-08-08T23:54Z, 1723161257")
         ->type_name("T")
         ->group("Rows");
     command->add_option("--to", read.to, "Time that is not included any more")->type_name("T")->group("Rows");
+}
+
+void add_range_options(CLI::App* command, ReadOptions& read) {
+    add_time_options(command, read);
     command->add_option("--last", read.last, "So far back from the newest row of all chosen series: 10m, 36h, 7d")
         ->type_name("LENGTH")
         ->group("Rows");
@@ -175,6 +183,36 @@ void describe_import(CLI::App& app, CommandLine& line) {
     command->callback([&line] { line.run = [&line] { return run_import(line.global, line.import); }; });
 }
 
+void describe_copying(CLI::App& app, CommandLine& line) {
+    CopyArguments& copy = line.copy;
+    CLI::App* command =
+        add_command(app, "copy", "Copy everything or a part from one database to another, and compare both afterwards",
+                    {"marketdb copy sqlite:marketdb-demo.db sqlite:copy.db",
+                     "marketdb copy sqlite:marketdb-demo.db sqlite:copy.db quotes 'DEMOA_SPOT:*' --from 2024-08-08",
+                     "marketdb copy --dry-run sqlite:marketdb-demo.db sqlite:copy.db --json"});
+    command->add_option("FROM_URL", copy.from_url, "The database to read: sqlite:FILE or postgresql://HOST/NAME")
+        ->required();
+    command->add_option("TO_URL", copy.to_url, "The database to write; made if it does not exist")->required();
+    add_series_options(command, line.read, DatasetIs::optional);
+    add_time_options(command, line.read);
+    command->add_flag("--dry-run", copy.dry_run, "Read and compare, and say what would be written; write nothing");
+    command->add_option("--batch-rows", copy.batch_rows, "Rows a transaction (50000)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1'000'000));
+    command->add_flag("--json", copy.json, "One JSON array, an object a series")->group("Output");
+    command->callback([&line] { line.run = [&line] { return run_copy(line.global, line.copy, line.read); }; });
+
+    CLI::App* checksum =
+        add_command(app, "checksum", "Checksums of each series and of all, the same on every engine for the same rows",
+                    {"marketdb --db sqlite:marketdb-demo.db checksum",
+                     "marketdb --db sqlite:marketdb-demo.db checksum trades 'DEMOA_SPOT:*' --json",
+                     "marketdb --db sqlite:marketdb-demo.db checksum quotes --from 2024-08-08 --to 2024-08-09"});
+    add_series_options(checksum, line.read, DatasetIs::optional);
+    add_time_options(checksum, line.read);
+    add_format_flags(checksum, line.read.flags);
+    checksum->callback([&line] { line.run = [&line] { return run_checksum(line.global, line.read); }; });
+}
+
 void describe_looking(CLI::App& app, CommandLine& line) {
     CLI::App* exchanges = add_command(
         app, "exchanges", "The exchanges that are known",
@@ -287,7 +325,7 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
         "Start with: marketdb demo");
     app.require_subcommand(0, 1);
     app.set_version_flag("--version", version_text);
-    app.add_option("--db", line.global.db, "sqlite:FILE")->type_name("URL");
+    app.add_option("--db", line.global.db, "sqlite:FILE or postgresql://HOST/NAME")->type_name("URL");
     app.add_option("--config", line.global.config, "A YAML file with a `database:` section")->type_name("FILE");
     app.add_flag("--migrate", line.global.migrate, "Commands that write apply pending steps of the schema first");
     app.add_flag("-q,--quiet", line.global.quiet, "Errors only on standard error");
@@ -296,6 +334,7 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
 
     describe_import(app, line);
     describe_reading(app, line);
+    describe_copying(app, line);
     describe_looking(app, line);
     describe_upkeep(app, line);
     describe_migrate(app, line);

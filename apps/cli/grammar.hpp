@@ -13,6 +13,7 @@ struct CommandLine {
     GlobalOptions global;
     ReadOptions read;
     ImportArguments import;
+    CopyArguments copy;
     FormatFlags flags;
     SymbolsOptions symbols;
     StatsOptions stats;

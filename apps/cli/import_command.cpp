@@ -55,18 +55,6 @@ ImportList list_files(const std::vector<std::string>& paths, ImportReporter& rep
     return all;
 }
 
-/// A dry run needs the database only to say what is known already.
-Session open_session(DatabaseChoice choice, bool is_dry_run) {
-    if (!is_dry_run) return Session(std::move(choice), Access::create);
-    const bool is_sqlite = choice.config.engine == EngineKind::sqlite;
-    if (is_sqlite && !std::filesystem::exists(choice.config.sqlite_path)) {
-        note(fmt::format("{} does not exist; this dry run takes it as empty", choice.name()));
-        choice.config.sqlite_path = ":memory:";
-        return Session(std::move(choice), Access::create);
-    }
-    return Session(std::move(choice), Access::read);
-}
-
 ImportReport import_one(Session& session, const std::filesystem::path& file, ImportOptions options, ImportBar& bar) {
     options.on_progress = [&bar](const ImportProgress& progress) { bar.show(progress); };
     try {
@@ -103,7 +91,7 @@ int run_import(const GlobalOptions& global, const ImportArguments& arguments) {
         finish();
         return reporter.has_failures() ? kFailure : kOk;
     }
-    Session session = open_session(std::move(choice), arguments.dry_run);
+    Session session = Session::target(std::move(choice), arguments.dry_run);
     try {
         import_all(session, list, arguments, reporter);
     } catch (const Error&) {

@@ -1,9 +1,7 @@
 #include "import_report.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,6 +10,7 @@
 
 #include "diagnostics.hpp"
 #include "output.hpp"
+#include "progress.hpp"
 #include "terminal.hpp"
 
 namespace marketdb::cli {
@@ -24,18 +23,6 @@ std::string list(const std::vector<std::string>& names) {
     for (std::size_t i = 0; i < std::min(names.size(), kNamesListed); ++i) text += (i == 0 ? "" : ", ") + names[i];
     if (names.size() > kNamesListed) text += fmt::format(" and {} more", names.size() - kNamesListed);
     return printable(text);
-}
-
-/// `28,040 inserted, 3 unchanged`; what is zero is left out.
-std::string counts(const WriteResult& written, std::uint64_t rejected) {
-    const std::pair<std::uint64_t, std::string_view> parts[] = {
-        {written.inserted, "inserted"}, {written.updated, "updated"}, {written.unchanged, "unchanged"},
-        {written.folded, "folded"},     {written.rounded, "rounded"}, {rejected, "quarantined"}};
-    std::string text;
-    for (const auto& [count, name] : parts) {
-        if (count > 0) text += fmt::format(", {} {}", with_commas(count), name);
-    }
-    return text;
 }
 
 // Validating is about an eighth of the work; quarantining reads once.
@@ -63,22 +50,6 @@ double seconds_left(const ImportProgress& progress, double seconds) {
     const double left_in_pass = seconds * (1 - done) / done;
     if (!progress.validating) return left_in_pass;
     return left_in_pass + seconds / done * (1 - kShareOfValidating) / kShareOfValidating;
-}
-
-std::string bar(double fraction) {
-    constexpr int kWidth = 24;
-    const int full = std::clamp(static_cast<int>(fraction * kWidth), 0, kWidth);
-    const std::string_view on = terminal().utf8 ? "█" : "#";
-    const std::string_view off = terminal().utf8 ? "░" : ".";
-    std::string text;
-    for (int i = 0; i < kWidth; ++i) text += i < full ? on : off;
-    return text;
-}
-
-std::string duration(double seconds) {
-    if (seconds < 60) return fmt::format("{:.0f} s", seconds);
-    if (seconds < 3'600) return fmt::format("{:.0f} min {:.0f} s", std::floor(seconds / 60), std::fmod(seconds, 60.0));
-    return fmt::format("{:.0f} h {:.0f} min", std::floor(seconds / 3'600), std::fmod(seconds, 3'600.0) / 60);
 }
 
 /// A text about the file, which it names once.

@@ -31,7 +31,7 @@ struct FormatFlags {
     }
 };
 
-/// The one grammar of latest, history and export.
+/// The one grammar of latest, history, export, copy and checksum.
 struct ReadOptions {
     std::string dataset;
     std::vector<std::string> series;
@@ -54,6 +54,13 @@ struct ImportArguments {
     std::string on_error = "stop";
     std::size_t batch_rows = 10'000;
     bool force = false, dry_run = false, json = false;
+};
+
+/// Beside the dataset, series and times, which are ReadOptions.
+struct CopyArguments {
+    std::string from_url, to_url;
+    std::size_t batch_rows = 50'000;
+    bool dry_run = false, json = false;
 };
 
 struct SymbolsOptions {

@@ -28,6 +28,45 @@ void refuse_both(bool first, std::string_view first_name, bool second, std::stri
         throw UsageError(fmt::format("{} and {} exclude each other: {}", first_name, second_name, why));
 }
 
+/// `EXCHANGE:SYMBOL` of each series that was asked for; empty: all.
+std::vector<std::string> read_series(const ReadOptions& options, Dataset dataset) {
+    const bool is_balances = dataset == Dataset::balances;
+    const std::string_view form = is_balances ? "EXCHANGE:ASSET, such as 'BINANCE_SPOT:USDT'"
+                                              : "EXCHANGE:SYMBOL, such as 'BINANCE_SPOT:BTC/USDT'";
+    refuse_both(!options.series.empty(), "SERIES", !options.exchange.empty() || !options.symbol.empty(),
+                "--exchange/--symbol", "both choose series");
+    std::vector<std::string> all = options.series;
+    if (!options.exchange.empty() || !options.symbol.empty()) {
+        all = {fmt::format("{}:{}", options.exchange.empty() ? "*" : options.exchange,
+                           options.symbol.empty() ? "*" : options.symbol)};
+    }
+    for (const std::string& series : all) {
+        const std::size_t colon = series.find(':');
+        if (colon == std::string::npos || colon == 0 || colon + 1 == series.size()) {
+            throw UsageError(fmt::format("SERIES '{}': expected {} ('*' stands for any)", series, form));
+        }
+    }
+    if (!options.account.empty() && !is_balances) {
+        throw UsageError(fmt::format("--account: only balances have one, not {}", to_string(dataset)));
+    }
+    return all;
+}
+
+struct Times {
+    Timestamp start = kNoTime, end = kNoTime;
+};
+
+/// `--from` and `--to`.
+Times read_times(const ReadOptions& options) {
+    Times times;
+    if (!options.from.empty()) times.start = read_time_option("--from", options.from);
+    if (!options.to.empty()) times.end = read_time_option("--to", options.to);
+    if (is_present(times.start) && is_present(times.end) && times.end < times.start) {
+        throw UsageError(fmt::format("--to {} lies before --from {}", options.to, options.from));
+    }
+    return times;
+}
+
 }  // namespace
 
 Timestamp read_time_option(std::string_view option, const std::string& text) {
@@ -42,32 +81,24 @@ Dataset read_dataset(const std::string& text, std::string_view option) {
     return read_option<Dataset>(option, text, [](const std::string& t) { return parse_dataset(t); });
 }
 
-Query::Query(const ReadOptions& options) : dataset_(read_dataset(options.dataset)) {
-    read_series(options);
-    read_range(options);
+HistorySelection read_selection(const ReadOptions& options) {
+    HistorySelection selection;
+    if (!options.dataset.empty()) {
+        selection.dataset = read_dataset(options.dataset);
+        selection.series = read_series(options, *selection.dataset);
+        selection.account = options.account;
+    } else if (!options.exchange.empty() || !options.symbol.empty() || !options.account.empty()) {
+        throw UsageError("--exchange, --symbol and --account need a DATASET");
+    }
+    const Times times = read_times(options);
+    selection.start = times.start;
+    selection.end = times.end;
+    return selection;
 }
 
-void Query::read_series(const ReadOptions& options) {
-    const bool is_balances = dataset_ == Dataset::balances;
-    const std::string_view form = is_balances ? "EXCHANGE:ASSET, such as 'BINANCE_SPOT:USDT'"
-                                              : "EXCHANGE:SYMBOL, such as 'BINANCE_SPOT:BTC/USDT'";
-    refuse_both(!options.series.empty(), "SERIES", !options.exchange.empty() || !options.symbol.empty(),
-                "--exchange/--symbol", "both choose series");
-    series_ = options.series;
-    if (!options.exchange.empty() || !options.symbol.empty()) {
-        series_ = {fmt::format("{}:{}", options.exchange.empty() ? "*" : options.exchange,
-                               options.symbol.empty() ? "*" : options.symbol)};
-    }
-    for (const std::string& series : series_) {
-        const std::size_t colon = series.find(':');
-        if (colon == std::string::npos || colon == 0 || colon + 1 == series.size()) {
-            throw UsageError(fmt::format("SERIES '{}': expected {} ('*' stands for any)", series, form));
-        }
-    }
-    if (!options.account.empty() && !is_balances) {
-        throw UsageError(fmt::format("--account: only balances have one, not {}", to_string(dataset_)));
-    }
-    account_ = options.account;
+Query::Query(const ReadOptions& options)
+    : dataset_(read_dataset(options.dataset)), series_(read_series(options, dataset_)), account_(options.account) {
+    read_range(options);
 }
 
 void Query::read_range(const ReadOptions& options) {
@@ -75,11 +106,9 @@ void Query::read_range(const ReadOptions& options) {
     refuse_both(!options.last.empty(), "--last", has_range, "--from/--to", "--last counts back from the newest row");
     refuse_both(options.limit.has_value(), "--limit", options.tail.has_value(), "--tail",
                 "one keeps the first rows, the other the last");
-    if (!options.from.empty()) filter_.start = read_time_option("--from", options.from);
-    if (!options.to.empty()) filter_.end = read_time_option("--to", options.to);
-    if (is_present(filter_.start) && is_present(filter_.end) && filter_.end < filter_.start) {
-        throw UsageError(fmt::format("--to {} lies before --from {}", options.to, options.from));
-    }
+    const Times times = read_times(options);
+    filter_.start = times.start;
+    filter_.end = times.end;
     if (!options.last.empty()) filter_.last = read_duration_option("--last", options.last);
     if (!options.every.empty()) filter_.every = read_duration_option("--every", options.every);
     if (!options.max_age.empty()) max_age_ = read_duration_option("--max-age", options.max_age);

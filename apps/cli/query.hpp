@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <marketdb/queries.hpp>
+#include <marketdb/transfer.hpp>
 
 #include "options.hpp"
 #include "session.hpp"
@@ -18,6 +19,10 @@ namespace marketdb::cli {
 [[nodiscard]] Timestamp read_time_option(std::string_view option, const std::string& text);
 [[nodiscard]] std::chrono::microseconds read_duration_option(std::string_view option, const std::string& text);
 [[nodiscard]] Dataset read_dataset(const std::string& text, std::string_view option = "DATASET");
+
+/// What `copy` and `checksum` are about: dataset, series, account and times.
+/// Errors: UsageError  names the option and what was expected.
+[[nodiscard]] HistorySelection read_selection(const ReadOptions& options);
 
 /// What a reading command asks, understood. Owns the texts that its filters look at.
 class Query {
@@ -45,7 +50,6 @@ class Query {
     [[nodiscard]] std::string series_text() const;
 
  private:
-    void read_series(const ReadOptions& options);
     void read_range(const ReadOptions& options);
     [[nodiscard]] SeriesFilter series_filter() const;
     void resolve_balances(Session& session);

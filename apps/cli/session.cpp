@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "diagnostics.hpp"
 #include "session_impl.hpp"
 
 namespace marketdb::cli {
@@ -53,6 +54,17 @@ Session Session::unopened(DatabaseChoice choice, Access access) {
 
 Session::Session(DatabaseChoice choice, Access access) : Session(unopened(std::move(choice), access)) {
     impl_->run(impl_->manager.initialize());
+}
+
+Session Session::target(DatabaseChoice choice, bool is_dry_run) {
+    if (!is_dry_run) return Session(std::move(choice), Access::create);
+    const bool is_sqlite = choice.config.engine == EngineKind::sqlite;
+    if (is_sqlite && !std::filesystem::exists(choice.config.sqlite_path)) {
+        note(fmt::format("{} does not exist; this dry run takes it as empty", choice.name()));
+        choice.config.sqlite_path = ":memory:";
+        return Session(std::move(choice), Access::create);
+    }
+    return Session(std::move(choice), Access::read);
 }
 
 Session::Session(Session&&) noexcept = default;

@@ -38,6 +38,9 @@ class Session {
     Session(DatabaseChoice choice, Access access);
     /// For the migrate commands: nothing is opened until they ask.
     [[nodiscard]] static Session unopened(DatabaseChoice choice, Access access);
+    /// The database that rows are put into: made if it does not exist. A dry run reads it, only to say what is known already;
+    /// one that does not exist is then taken as empty.
+    [[nodiscard]] static Session target(DatabaseChoice choice, bool is_dry_run);
     ~Session();
     Session(Session&&) noexcept;
 

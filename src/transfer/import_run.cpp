@@ -12,6 +12,7 @@
 
 #include "io/input.hpp"
 #include "transfer/file_error.hpp"
+#include "transfer/insert_rows.hpp"
 #include "transfer/source_record.hpp"
 
 namespace marketdb::transfer {
@@ -40,12 +41,7 @@ template <class Row>
 }
 
 [[nodiscard]] boost::asio::awaitable<WriteResult> insert(DatabaseManager& db, io::Rows rows) {
-    if (auto* quotes = std::get_if<std::vector<BookTicker>>(&rows)) {
-        return db.insert_book_ticker_snapshots(std::move(*quotes));
-    }
-    if (auto* trades = std::get_if<std::vector<Trade>>(&rows)) return db.insert_trades(std::move(*trades));
-    if (auto* rates = std::get_if<std::vector<FundingRate>>(&rows)) return db.insert_funding_rates(std::move(*rates));
-    return db.insert_balance_snapshots(std::move(std::get<std::vector<Balance>>(rows)));
+    return std::visit([&db](auto& each) { return transfer::insert_rows(db, std::move(each)); }, rows);
 }
 
 [[nodiscard]] bool is_empty(const io::Rows& rows) {

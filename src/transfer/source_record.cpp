@@ -30,6 +30,13 @@ Source make_import_source(const std::filesystem::path& file, const std::string& 
     return source;
 }
 
+Source make_copy_source(std::string_view url) {
+    Source source;
+    source.kind = kCopyKind;
+    source.name = cut<254>(core::printable(url, 254));
+    return source;
+}
+
 QuarantinedRow make_quarantined_row(SourceId source, std::string_view dataset, const io::RowError& error) {
     QuarantinedRow row;
     row.source_id = source;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <sstream>
 #include <string>
 
 /// Invented market data in vendors' layouts.
@@ -39,6 +41,17 @@ inline constexpr const char* kBalances =
     "BINANCE_SPOT,2024-08-08T00:00:00.000000Z,,main,USDT,1000,0,,,,1000\n"
     "BINANCE_SPOT,2024-08-08T00:00:01.000000Z,,desk,USDT,5,0,,,,5\n"
     "OKX_SPOT,2024-08-08T00:00:02.000000Z,,main,USDT,7,0,,,,7\n";
+
+/// What `symbols --csv` prints, without created_at and updated_at, the last two: each database sets its own.
+[[nodiscard]] inline std::string without_creation(const std::string& csv) {
+    std::istringstream lines(csv);
+    std::string kept, line;
+    while (std::getline(lines, line)) {
+        for (int column = 0; column < 2; ++column) line.resize(std::min(line.rfind(','), line.size()));
+        kept += line + "\n";
+    }
+    return kept;
+}
 
 /// A quote every 100 ms.
 [[nodiscard]] inline std::string many_quotes(std::int64_t rows) {

@@ -92,6 +92,8 @@ TEST_F(Usage, EachCommandHasHelpWithExamples) {
     for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{{"init"},
                                                                                          {"import"},
                                                                                          {"export"},
+                                                                                         {"copy"},
+                                                                                         {"checksum"},
                                                                                          {"latest"},
                                                                                          {"history"},
                                                                                          {"exchanges"},
