@@ -1,5 +1,6 @@
 #include "storage/postgres/connection.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -35,7 +36,10 @@ constexpr std::uint64_t kRowsBetweenChecks = 4096;
 
 /// What the socket has to say. The handlers of its waits may come after the connection has gone.
 struct Connection::Events {
-    Events(const asio::any_io_executor& executor, int socket) : descriptor(executor, socket), wake(executor) {}
+    /// Watches a descriptor of its own for the socket: libpq closes its own when a link breaks, and its number may be that of
+    /// another connection before this one is let go.
+    Events(const asio::any_io_executor& executor, int socket)
+        : descriptor(executor, ::fcntl(socket, F_DUPFD_CLOEXEC, 0)), wake(executor) {}
 
     asio::posix::stream_descriptor descriptor;
     asio::steady_timer wake;  // its waiter goes on at its time, or when it is cancelled because something happened
@@ -53,8 +57,9 @@ Connection::Connection(Link link, std::shared_ptr<const ConnectTarget> target, c
       statements_kept_(statements_kept) {}
 
 Connection::~Connection() {
-    // The socket is libpq's: Asio lets go of it first.
-    static_cast<void>(events_->descriptor.release());
+    // The handlers of waits that are still pending keep `events_`, but hear no more than that it is over.
+    boost::system::error_code ignored;
+    events_->descriptor.close(ignored);
     abandon_link(std::move(link_));
 }
 
@@ -99,6 +104,11 @@ void Connection::arm_write() {
 
 asio::awaitable<void> Connection::wait(Wait what, Deadline deadline) {
     const bool wants_write = what == Wait::read_or_write;
+    // libpq has closed the socket of a link that broke: nothing will ever happen there, and its number may be another's.
+    if (PQsocket(link_.get()) < 0) {
+        break_link();
+        lost();
+    }
     arm_read();
     if (wants_write) arm_write();
     while (!events_->readable && !(wants_write && events_->writable)) {
@@ -308,6 +318,11 @@ asio::awaitable<void> Connection::send_copy(std::string_view bytes, Deadline dea
         }
         if (taken == 1) bytes.remove_prefix(piece.size());
         co_await flush(deadline);
+        // Without a link libpq takes every piece and drops it.
+        if (PQstatus(link_.get()) == CONNECTION_BAD) {
+            co_await end_copy(deadline);
+            lost();
+        }
         if (!has_input()) continue;
         consume();
         // An answer before the end can only be a refusal.
