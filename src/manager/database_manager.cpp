@@ -46,7 +46,7 @@ DatabaseManager::~DatabaseManager() {
 }
 
 awaitable<void> DatabaseManager::initialize(Deadline deadline) {
-    return Impl::initialize(impl_, impl_->resolve(deadline));
+    return Impl::run(impl_, Impl::initialize(impl_, impl_->resolve(deadline)), Impl::Needs::nothing);
 }
 
 awaitable<void> DatabaseManager::close(Deadline deadline) { return Impl::close(impl_, impl_->resolve(deadline)); }

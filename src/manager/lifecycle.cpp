@@ -104,7 +104,11 @@ asio::awaitable<void> DatabaseManager::Impl::initialize(std::shared_ptr<Impl> se
         failure = std::current_exception();
     }
     if (failure) {
+        // Letting go is not cancelled by the wish that brought it about.
+        const bool throws_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
         co_await self->engine_->close(deadline);
+        co_await asio::this_coro::throw_if_cancelled(throws_if_cancelled);
         self->state_.store(State::fresh);
         std::rethrow_exception(failure);
     }

@@ -175,6 +175,22 @@ TEST_P(RunningShared, AWriteIsCancelledWhileItWaitsForALockAndWhileItWaitsInTheQ
     EXPECT_EQ(store(quote(symbol, kNoon, 1, 2)), result(1)) << "the next operation is not cancelled with it";
 }
 
+TEST_P(Running, AnOpeningThatIsCancelledAtAnyMomentCanBeRepeated) {
+    ContextThread own;
+    for (int round = 0; round < 20; ++round) {
+        DatabaseManager manager(config());
+        Started opening(own.context(), manager.initialize());
+        const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(round * 500);
+        while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+        opening.cancel(own.context());
+        ASSERT_TRUE(wait_until([&] { return opening.is_done(); }));
+        const std::optional<ErrorCode> code = opening.code();
+        EXPECT_TRUE(!code || *code == ErrorCode::cancelled);
+        manager.wait(manager.initialize());
+        EXPECT_TRUE(manager.wait(manager.get_all_exchanges()).empty());
+    }
+}
+
 TEST_P(Running, AWriteThatIsCancelledAtAnyMomentIsStoredWholeOrNotAtAll) {
     const SymbolId symbol = make_symbol().id;
     ContextThread own;
@@ -338,6 +354,9 @@ TEST_P(RunningShared, MorePendingOperationsThanAllowedAreRefusedAndTheOthersAreS
     close();
     Config settings = config();
     settings.max_pending_operations = 4;
+    // The manager's own look for changes takes none of the four places, and only the lock's end lets a writer go.
+    settings.poll_interval = 1h;
+    settings.busy_timeout = 600s;
     const auto manager = open(settings);
     static_cast<void>(manager->wait(manager->insert_book_ticker_snapshots({quote(symbol, kNoon - 1s, 1, 2)})));
     const auto lock = target().lock_writes(folder());

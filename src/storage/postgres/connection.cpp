@@ -49,10 +49,11 @@ struct Connection::Events {
     bool waits_for_write = false;
 };
 
-Connection::Connection(Link link, std::shared_ptr<const ConnectTarget> target, const asio::any_io_executor& executor,
-                       std::size_t statements_kept)
+Connection::Connection(Link link, std::shared_ptr<const ConnectTarget> target, std::shared_ptr<Gate> gate,
+                       const asio::any_io_executor& executor, std::size_t statements_kept)
     : link_(std::move(link)),
       target_(std::move(target)),
+      gate_(std::move(gate)),
       events_(std::make_shared<Events>(executor, PQsocket(link_.get()))),
       statements_kept_(statements_kept) {}
 
@@ -60,7 +61,7 @@ Connection::~Connection() {
     // The handlers of waits that are still pending keep `events_`, but hear no more than that it is over.
     boost::system::error_code ignored;
     events_->descriptor.close(ignored);
-    abandon_link(std::move(link_));
+    abandon_link(std::move(link_), *gate_);
 }
 
 void Connection::require_alive() const {

@@ -54,8 +54,8 @@ class Connection {
 
     /// @param statements_kept  Prepared statements at a time; 0: a pooler stands between, and nothing lasts longer than a
     ///                         transaction.
-    Connection(Link link, std::shared_ptr<const ConnectTarget> target, const boost::asio::any_io_executor& executor,
-               std::size_t statements_kept);
+    Connection(Link link, std::shared_ptr<const ConnectTarget> target, std::shared_ptr<Gate> gate,
+               const boost::asio::any_io_executor& executor, std::size_t statements_kept);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -125,6 +125,7 @@ class Connection {
 
     Link link_;
     std::shared_ptr<const ConnectTarget> target_;
+    std::shared_ptr<Gate> gate_;
     std::shared_ptr<Events> events_;
     bool broken_ = false;
 

@@ -31,22 +31,6 @@ constexpr auto kLook = std::chrono::milliseconds(50);
 /// Of one attempt, whatever the operation that wants it may wait.
 constexpr auto kMaxConnecting = std::chrono::seconds(15);
 
-/// Starts a thread that nobody joins and that takes none of the host program's signals.
-/// Errors: std::system_error.
-void start_detached(std::function<void()> function) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-        std::thread(std::move(function)).detach();
-    } catch (...) {
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        throw;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
-
 ErrorCode code_of_failed_connection(PGconn* connection) {
     // libpq does not hand out the SQLSTATE of a refused connection; its words are the server's, in the server's language,
     // but what asks for a password is a function.
@@ -149,10 +133,59 @@ bool Gate::is_shut() const noexcept {
     return shut_;
 }
 
+void Gate::start(std::function<void()> function) {
+    const std::scoped_lock lock(mutex_);
+    // Those that have ended are let go here, so that they do not pile up.
+    for (auto worker = workers_.begin(); worker != workers_.end();) {
+        if (!worker->has_ended) {
+            ++worker;
+            continue;
+        }
+        worker->thread.join();
+        worker = workers_.erase(worker);
+    }
+    Worker& worker = workers_.emplace_back();
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+        worker.thread = std::thread([self = shared_from_this(), &worker, function = std::move(function)]() mutable {
+            std::exchange(function, nullptr)();
+            const std::scoped_lock ending(self->mutex_);
+            worker.has_ended = true;
+            self->ended_.notify_all();
+        });
+    } catch (...) {
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        workers_.pop_back();
+        throw;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Gate::join(std::chrono::milliseconds patience) noexcept {
+    std::unique_lock lock(mutex_);
+    const auto all_ended = [this] {
+        return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.has_ended; });
+    };
+    ended_.wait_for(lock, patience, all_ended);
+    for (Worker& worker : workers_) {
+        if (worker.has_ended) {
+            worker.thread.join();
+        } else {
+            worker.thread.detach();
+        }
+    }
+    std::erase_if(workers_, [](const Worker& worker) { return worker.has_ended; });
+}
+
 void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline deadline, std::shared_ptr<Gate> gate,
                       std::function<void(Connected)> done) {
     deadline.at = std::min(deadline.at, steady_clock::now() + kMaxConnecting);
-    auto work = [target = std::move(target), deadline, gate, done]() mutable {
+    // The gate outlives its threads: whoever owns it joins them, and one that was left alone keeps it.
+    Gate& threads = *gate;
+    auto work = [target = std::move(target), deadline, gate = std::move(gate), done]() mutable {
         // Shared, because a function that is copied carries it.
         auto result = std::make_shared<Connected>();
         try {
@@ -163,7 +196,7 @@ void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline dead
         gate->post([result, done = std::move(done)] { done(std::move(*result)); });
     };
     try {
-        start_detached(std::move(work));
+        threads.start(std::move(work));
     } catch (const std::system_error& error) {
         Connected result;
         result.failure = std::make_exception_ptr(
@@ -172,12 +205,12 @@ void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline dead
     }
 }
 
-void abandon_link(Link link) noexcept {
+void abandon_link(Link link, Gate& gate) noexcept {
     if (link == nullptr) return;
     if (PQstatus(link.get()) == CONNECTION_BAD || PQtransactionStatus(link.get()) != PQTRANS_ACTIVE) return;
     try {
         const std::shared_ptr<PGconn> kept(std::move(link));
-        start_detached([kept] {
+        gate.start([kept] {
             std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> stop(PQgetCancel(kept.get()), &PQfreeCancel);
             std::array<char, 256> words{};
             if (stop != nullptr) PQcancel(stop.get(), words.data(), static_cast<int>(words.size()));

@@ -3,10 +3,14 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -27,21 +31,39 @@ struct FinishConnection {
 /// A session with a server.
 using Link = std::unique_ptr<PGconn, FinishConnection>;
 
-/// Stands between the threads that connect and the executor that they report to, which may go before they end.
+/// The threads of one pool, and what stands between them and the executor that they report to, which may go before they end.
 ///
-/// Threads: all functions from any thread.
-class Gate {
+/// Threads: all functions from any thread, but `join` not from one of its own.
+class Gate : public std::enable_shared_from_this<Gate> {
  public:
     explicit Gate(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+    Gate(const Gate&) = delete;
+    Gate& operator=(const Gate&) = delete;
+
     /// Runs the function on the executor; after `shut` it is dropped. Returns whether it was taken.
     bool post(std::function<void()> function);
     /// Nothing is posted any more.
     void shut() noexcept;
     [[nodiscard]] bool is_shut() const noexcept;
 
+    /// Runs the function on a thread of its own, which takes none of the host program's signals.
+    /// Errors: std::system_error  no thread can be started.
+    void start(std::function<void()> function);
+    /// Waits until the threads have ended, so that none is inside a library whose program goes; those that a name server holds
+    /// up for longer are left alone.
+    void join(std::chrono::milliseconds patience) noexcept;
+
  private:
+    struct Worker {
+        std::thread thread;
+        bool has_ended = false;
+    };
+
     mutable std::mutex mutex_;
+    std::condition_variable ended_;
+    // guarded by mutex_
     boost::asio::any_io_executor executor_;
+    std::list<Worker> workers_;
     bool shut_ = false;
 };
 
@@ -59,6 +81,6 @@ void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline dead
                       std::function<void(Connected)> done);
 
 /// Lets go of a link whose state is not known: the server is asked to stop what it does, then the session ends.
-void abandon_link(Link link) noexcept;
+void abandon_link(Link link, Gate& gate) noexcept;
 
 }  // namespace marketdb::storage::postgres

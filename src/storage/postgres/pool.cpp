@@ -20,6 +20,8 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr auto kFirstPause = std::chrono::milliseconds(50);
+/// With threads that a name server or a server that hangs holds up, when the pool goes.
+constexpr auto kPatience = std::chrono::milliseconds(2000);
 constexpr auto kLongestPause = std::chrono::milliseconds(2000);
 
 /// Doubles with each failure; a random half of it, so that many programs do not come back at one moment.
@@ -70,7 +72,11 @@ Pool::Pool(const Config& config, asio::any_io_executor executor)
       gate_(std::make_shared<Gate>(executor_)),
       pause_(executor_) {}
 
-Pool::~Pool() { gate_->shut(); }
+Pool::~Pool() {
+    gate_->shut();
+    idle_.clear();
+    gate_->join(kPatience);
+}
 
 asio::awaitable<Lease> Pool::acquire(Deadline deadline) {
     const std::shared_ptr<Pool> self = shared_from_this();
@@ -180,7 +186,7 @@ void Pool::finish_attempt(Connected connected) noexcept {
         ++made_;
         const std::size_t kept =
             config_.postgres.transaction_pooler ? 0 : std::max<std::size_t>(config_.postgres.statement_cache_size, 1);
-        auto connection = std::make_unique<Connection>(std::move(connected.link), target_, executor_, kept);
+        auto connection = std::make_unique<Connection>(std::move(connected.link), target_, gate_, executor_, kept);
         connection->statement_timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.command_timeout);
         hand_over(std::move(connection));
         connect_if_wanted();
