@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
@@ -45,7 +46,7 @@ PostgresEngine::~PostgresEngine() {
     if (::getpid() == process_) return;
     // The executor's threads are not here, and nothing of the parent's may be touched.
     static_cast<void>(store_.release());
-    static_cast<void>(new std::shared_ptr<Pool>(std::move(pool_)));
+    static_cast<void>(new (std::nothrow) std::shared_ptr<Pool>(std::move(pool_)));
 }
 
 void PostgresEngine::abandon() noexcept {

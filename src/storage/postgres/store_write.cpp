@@ -280,15 +280,11 @@ asio::awaitable<bool> Store::update_one(const Table& logical, const std::byte* r
     std::vector<std::byte> changed(row, row + logical.row_size);
     stamp(logical, changed.data(), "updated_at", now(), true);
     Parameters parameters;
-    const PhysicalColumn* id = nullptr;
+    const Column& id = *logical.find(Role::generated);
     for (const PhysicalColumn& column : table.columns) {
-        if (column.column->role == Role::generated) {
-            id = &column;
-        } else {
-            add_parameter(parameters, column, changed.data());
-        }
+        if (column.column != &id) add_parameter(parameters, column, changed.data());
     }
-    add_parameter(parameters, *id, row);
+    add_parameter(parameters, *table.find(id), row);
     const Step step{texts(table).update_one, &parameters, true};
     auto body = [&](Connection& connection) { return write_row(connection, step, deadline); };
     const std::optional<std::int64_t> found = co_await on_connection(pool_, body, deadline);
