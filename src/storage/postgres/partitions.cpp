@@ -142,7 +142,7 @@ TimeRange Partitions::piece_of(const PhysicalTable& table, Timestamp time) const
 TimeRange Partitions::piece_of(const PhysicalTable& table, RowSpan rows) const {
     if (!table.is_partitioned) return {};
     const Column& column = *table.table->find(Role::event_time);
-    Timestamp first = load<Timestamp>(rows.row(0), column);
+    auto first = load<Timestamp>(rows.row(0), column);
     Timestamp last = first;
     for (std::size_t i = 1; i < rows.count; ++i) {
         const auto time = load<Timestamp>(rows.row(i), column);
