@@ -59,11 +59,12 @@ std::string with_file(const ImportReport& report, const std::string& text) {
 
 /// `BINANCE_SPOT BTC/USDT`; of several exchanges `BYBIT_SPOT, BYBIT_FUTURES: BTC/USDT, ETH/USDT`.
 std::string instruments(const ImportReport& report) {
-    std::string exchanges = printable(report.exchange);
-    const bool several = exchanges.find(',') != std::string::npos;
-    for (std::size_t at = exchanges.find(','); at != std::string::npos; at = exchanges.find(',', at + 1)) {
-        exchanges.insert(at + 1, " ");
+    std::string exchanges;
+    for (const char c : printable(report.exchange)) {
+        exchanges += c;
+        if (c == ',') exchanges += ' ';
     }
+    const bool several = report.exchange.find(',') != std::string::npos;
     return fmt::format("{}{} {}", exchanges, several ? ":" : "", list(report.symbols));
 }
 
