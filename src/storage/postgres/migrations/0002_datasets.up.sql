@@ -391,17 +391,17 @@ BEGIN
 END
 $body$;
 
--- Drops partitions of book_ticker_snapshots or trade_snapshots that end at the cut-off or before it, the oldest first and at
--- most 16 at once, and takes their rows off `series` in the same transaction. Returns how many rows went, or null if there is
--- no such partition: call it until then. As the owner.
+-- Drops partitions of book_ticker_snapshots or trade_snapshots that end at the cut-off or before it: the oldest one, whose rows
+-- leave `series` in the same transaction. Returns how many rows went, or null if there is no such partition: call it until
+-- then, each time in a transaction of its own. As the owner.
 --
--- Counting reads the partitions; meanwhile nobody can write to them, and everything else goes on. Then the table is locked
--- against everybody for a moment. That lock is asked for only briefly, again and again, because whoever comes after us would
--- wait behind us for a reader before us. Writers take the table before the partition and we the other way round; of the two
--- that may then wait for each other we give up first: all tries together end before deadlock_timeout (1 s).
+-- Counting reads the partition; meanwhile nobody can write to it, and everything else goes on. Then the table is locked against
+-- everybody for a moment. That lock is asked for only briefly, again and again, because whoever comes after us would wait
+-- behind us for a reader before us. Writers take the table before the partition and we the other way round, so whoever waits
+-- for the partition may hold the table: we give way, long before deadlock_timeout would end one of us.
 --
--- Errors: 22023  no such table, or no cut-off; 55P03  others held the table, or a partition, for too long; 25001  the
---         isolation level would hide rows. Nothing was dropped.
+-- Errors: 22023  no such table, or no cut-off; 55P03  others held the table or the partition for too long, or wait to write to
+--         it; 25001  the isolation level would hide rows. Nothing was dropped.
 CREATE FUNCTION {schema}.marketdb_drop_partitions(table_name text, cutoff timestamptz) RETURNS bigint
     LANGUAGE plpgsql
     SECURITY DEFINER
@@ -409,17 +409,14 @@ CREATE FUNCTION {schema}.marketdb_drop_partitions(table_name text, cutoff timest
     SET lock_timeout = '5s'
     AS $body$
 DECLARE
-    max_at_once CONSTANT integer := 16;
-    max_tries CONSTANT integer := 3;
+    max_tries CONSTANT integer := 10;
     parent text := format('%I.%I', {schema_text}, table_name);
     dataset_name text := (SELECT p.dataset FROM {schema}.partitioning AS p
                           WHERE p.table_name = marketdb_drop_partitions.table_name);
-    old_names text[];
-    old_name text;
-    ids integer[] := '{}';
-    counts bigint[] := '{}';
-    found_ids integer[];
-    found_counts bigint[];
+    oldest text;
+    gone_ids integer[];
+    gone_rows bigint[];
+    staying_ids integer[];
     later record;
 BEGIN
     IF dataset_name IS NULL OR cutoff IS NULL
@@ -432,57 +429,56 @@ BEGIN
             USING ERRCODE = 'active_sql_transaction';
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(format('marketdb retention %s', parent), 0));
-    old_names := ARRAY(SELECT p.partition_name FROM {schema}.marketdb_partitions(table_name) AS p
-                       WHERE p.end_time <= cutoff ORDER BY p.start_time LIMIT max_at_once);
-    IF cardinality(old_names) = 0 THEN
+    SELECT format('%I.%I', {schema_text}, p.partition_name) INTO oldest
+    FROM {schema}.marketdb_partitions(table_name) AS p
+    WHERE p.end_time <= cutoff
+    ORDER BY p.start_time LIMIT 1;
+    IF NOT FOUND THEN
         RETURN NULL;
     END IF;
 
-    FOREACH old_name IN ARRAY old_names LOOP
-        EXECUTE format('LOCK TABLE %I.%I IN SHARE MODE', {schema_text}, old_name);
-        EXECUTE format('SELECT array_agg(symbol_id), array_agg(rows)'
-                       ' FROM (SELECT symbol_id, count(*) AS rows FROM %I.%I GROUP BY symbol_id) AS counted',
-                       {schema_text}, old_name) INTO found_ids, found_counts;
-        ids := ids || found_ids;
-        counts := counts || found_counts;
-    END LOOP;
+    EXECUTE format('LOCK TABLE %s IN SHARE MODE', oldest);
+    EXECUTE format('SELECT coalesce(array_agg(symbol_id), ''{}''), coalesce(array_agg(rows), ''{}'')'
+                   ' FROM (SELECT symbol_id, count(*) AS rows FROM %s GROUP BY symbol_id) AS counted', oldest)
+    INTO gone_ids, gone_rows;
 
     FOR try IN 1..max_tries LOOP
+        IF EXISTS (SELECT FROM pg_locks AS l WHERE l.relation = to_regclass(oldest) AND NOT l.granted) THEN
+            RAISE EXCEPTION '% before %: others wait to write to %', table_name, cutoff, oldest
+                USING ERRCODE = 'lock_not_available';
+        END IF;
         BEGIN
-            PERFORM set_config('lock_timeout', '100ms', true);
+            PERFORM set_config('lock_timeout', '200ms', true);
             EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', parent);
-            FOREACH old_name IN ARRAY old_names LOOP
-                EXECUTE format('DROP TABLE %I.%I', {schema_text}, old_name);
-            END LOOP;
+            EXECUTE format('DROP TABLE %s', oldest);
             EXIT;
-        EXCEPTION WHEN lock_not_available THEN
-            IF try = max_tries THEN
-                RAISE;
-            END IF;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                IF try = max_tries THEN
+                    RAISE;
+                END IF;
         END;
-        PERFORM pg_sleep(0.1);
+        PERFORM pg_sleep(0.5);
     END LOOP;
 
-    WITH gone AS (
-        SELECT one.id, sum(one.rows) AS rows FROM unnest(ids, counts) AS one (id, rows) GROUP BY one.id
-    )
     UPDATE {schema}.series AS s SET rows = s.rows - gone.rows
-    FROM gone WHERE s.dataset = dataset_name AND s.series_id = gone.id;
-    DELETE FROM {schema}.series AS s WHERE s.dataset = dataset_name AND s.series_id = ANY (ids) AND s.rows <= 0;
+    FROM unnest(gone_ids, gone_rows) AS gone (id, rows)
+    WHERE s.dataset = dataset_name AND s.series_id = gone.id;
+    DELETE FROM {schema}.series AS s WHERE s.dataset = dataset_name AND s.series_id = ANY (gone_ids) AND s.rows <= 0;
 
     -- What is left of a series begins in the first partition that has a row of it.
-    found_ids := ARRAY(SELECT s.series_id FROM {schema}.series AS s
-                       WHERE s.dataset = dataset_name AND s.series_id = ANY (ids));
+    staying_ids := ARRAY(SELECT s.series_id FROM {schema}.series AS s
+                         WHERE s.dataset = dataset_name AND s.series_id = ANY (gone_ids));
     FOR later IN SELECT p.partition_name FROM {schema}.marketdb_partitions(table_name) AS p ORDER BY p.start_time LOOP
-        EXIT WHEN cardinality(found_ids) = 0;
+        EXIT WHEN cardinality(staying_ids) = 0;
         EXECUTE format('WITH begins AS (SELECT of.id, (SELECT min("timestamp") FROM %1$I.%2$I WHERE symbol_id = of.id)'
                        ' AS first FROM unnest($1) AS of (id)),'
                        ' kept AS (UPDATE %1$I.series AS s SET first_timestamp = begins.first FROM begins'
                        ' WHERE s.dataset = $2 AND s.series_id = begins.id AND begins.first IS NOT NULL)'
                        ' SELECT coalesce(array_agg(begins.id), ''{}'') FROM begins WHERE begins.first IS NULL',
-                       {schema_text}, later.partition_name) INTO found_ids USING found_ids, dataset_name;
+                       {schema_text}, later.partition_name) INTO staying_ids USING staying_ids, dataset_name;
     END LOOP;
-    RETURN (SELECT coalesce(sum(one), 0) FROM unnest(counts) AS one);
+    RETURN (SELECT coalesce(sum(one), 0) FROM unnest(gone_rows) AS one);
 END
 $body$;
 
