@@ -89,7 +89,7 @@ class DatabaseManager {
 
     // --- exchanges and symbols ------------------------------------------------------------------------------------
 
-    /// Memory only; null if absent (or not initialised). The pointer stays valid until `close()`; after a change a new
+    /// Memory only; null if absent, or if the manager is not open. The pointer stays valid until `close()`; after a change a new
     /// call gives another pointer. Text in any case. Cost: nanoseconds, no lock.
     [[nodiscard]] const Exchange* find_exchange(ExchangeId id) const noexcept;
     [[nodiscard]] const Exchange* find_exchange(std::string_view enum_value) const noexcept;

@@ -62,17 +62,19 @@ void DatabaseManager::refuse_wait_on_own_thread() const {
 }
 
 const Exchange* DatabaseManager::find_exchange(ExchangeId id) const noexcept {
-    return impl_->reference().find_exchange(id);
+    return impl_->is_open() ? impl_->reference().find_exchange(id) : nullptr;
 }
 
 const Exchange* DatabaseManager::find_exchange(std::string_view enum_value) const noexcept {
-    return impl_->reference().find_exchange(enum_value);
+    return impl_->is_open() ? impl_->reference().find_exchange(enum_value) : nullptr;
 }
 
-const Symbol* DatabaseManager::find_symbol(SymbolId id) const noexcept { return impl_->reference().find_symbol(id); }
+const Symbol* DatabaseManager::find_symbol(SymbolId id) const noexcept {
+    return impl_->is_open() ? impl_->reference().find_symbol(id) : nullptr;
+}
 
 const Symbol* DatabaseManager::find_symbol(ExchangeId exchange, std::string_view text) const noexcept {
-    return impl_->reference().find_symbol(exchange, text);
+    return impl_->is_open() ? impl_->reference().find_symbol(exchange, text) : nullptr;
 }
 
 awaitable<std::optional<Exchange>> DatabaseManager::get_exchange_by_enum(std::string_view enum_value,

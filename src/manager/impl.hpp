@@ -35,7 +35,7 @@ namespace marketdb {
 /// runs on its caller's executor and leaves it only to wait for the engine.
 class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
  public:
-    /// Whether an operation can run before `initialize()` and after `close()`.
+    /// Whether an operation can run before `initialize()`. After `close()` none can.
     enum class Needs : std::uint8_t { open, nothing };
 
     Impl(Config config, std::optional<boost::asio::any_io_executor> executor);
@@ -44,11 +44,12 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     Impl& operator=(const Impl&) = delete;
 
     /// Runs an operation of this object with the object kept alive and, if it needs it open, counted as in flight.
-    /// Errors: closed  not initialised, or closed.
+    /// Errors: closed  not initialised although it needs to be, or closed.
     template <class T>
     static awaitable<T> run(std::shared_ptr<Impl> self, awaitable<T> operation, Needs needs = Needs::open) {
         std::optional<InFlight> guard;
         if (needs == Needs::open) guard.emplace(*self);
+        if (needs == Needs::nothing) self->refuse_closed();
         try {
             co_return co_await std::move(operation);
         } catch (const boost::system::system_error& error) {
@@ -183,6 +184,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
         co_return found;
     }
 
+    /// Errors: closed  `close()` was called.
+    void refuse_closed() const;
     awaitable<void> open_and_load(Deadline deadline);
     awaitable<void> note_session_rows();
     /// One turn of the maintenance; false when the manager is no longer open.
@@ -231,7 +234,7 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     cache::ReferenceTable reference_;
     std::array<std::unique_ptr<cache::LatestCache>, 4> latest_;
     std::atomic<State> state_{State::fresh};
-    std::atomic<std::uint64_t> in_flight_{0};
+    alignas(64) std::atomic<std::uint64_t> in_flight_{0};  // away from what every look-up in memory reads
     std::atomic<std::uint64_t> rows_written_{0};
     std::atomic<std::uint64_t> refreshes_{0};
     std::atomic<std::int64_t> last_refresh_us_{kNoTime.time_since_epoch().count()};

@@ -20,6 +20,7 @@ std::chrono::microseconds age_of(const Row& row, Timestamp now) noexcept {
 
 template <class Row>
 std::optional<Latest<Row>> DatabaseManager::Impl::find_latest(const SeriesKey& series) const noexcept {
+    if (!is_open()) return std::nullopt;
     const Table& table = storage::table_of<Row>();
     Latest<Row> found;
     const auto answer = latest_cache(*table.dataset)

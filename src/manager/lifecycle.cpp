@@ -61,12 +61,16 @@ void DatabaseManager::Impl::abandon() noexcept {
 DatabaseManager::Impl::InFlight::InFlight(Impl& impl) : impl_(impl) {
     // Counted first, looked at second: close() looks the other way round, so that one of the two sees the other.
     impl_.in_flight_.fetch_add(1, std::memory_order_seq_cst);
-    const State state = impl_.state_.load(std::memory_order_seq_cst);
-    if (state == State::open) return;
+    if (impl_.state_.load(std::memory_order_seq_cst) == State::open) return;
     impl_.in_flight_.fetch_sub(1, std::memory_order_acq_rel);
-    const bool never = state == State::fresh || state == State::opening;
-    throw Error(ErrorCode::closed,
-                never ? "the manager is not initialised: call initialize() first" : "the manager was closed");
+    impl_.refuse_closed();
+    throw Error(ErrorCode::closed, "the manager is not initialised: call initialize() first");
+}
+
+void DatabaseManager::Impl::refuse_closed() const {
+    const State state = state_.load(std::memory_order_acquire);
+    if (state != State::closing && state != State::closed) return;
+    throw Error(ErrorCode::closed, "the manager was closed");
 }
 
 void DatabaseManager::Impl::rethrow_as_cancelled(const boost::system::system_error& error) {

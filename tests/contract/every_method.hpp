@@ -115,6 +115,14 @@ inline std::vector<MethodCall> every_writing_method(const Symbol& symbol) {
     return calls;
 }
 
+/// Those that also work before `initialize`.
+inline std::vector<MethodCall> every_migration_method() {
+    return {{"migrate_status", [](DatabaseManager& db) { db.wait(db.migrate_status()); }},
+            {"migrate_plan", [](DatabaseManager& db) { db.wait(db.migrate_plan()); }},
+            {"migrate_up", [](DatabaseManager& db) { db.wait(db.migrate_up()); }},
+            {"migrate_down", [](DatabaseManager& db) { db.wait(db.migrate_down(0)); }}};
+}
+
 inline std::vector<MethodCall> every_suspending_method(const Symbol& symbol) {
     std::vector<MethodCall> all = every_reading_method(symbol);
     for (MethodCall& call : every_memory_method(symbol)) all.push_back(std::move(call));

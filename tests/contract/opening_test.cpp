@@ -108,8 +108,16 @@ TEST_P(Opening, EveryMethodOfAClosedManagerFailsWithClosed) {
         SCOPED_TRACE(method.name);
         expect_error(ErrorCode::closed, [&] { method.call(db()); });
     }
+    for (const MethodCall& method : every_migration_method()) {
+        SCOPED_TRACE(method.name);
+        expect_error(ErrorCode::closed, [&] { method.call(db()); });
+    }
     expect_error(ErrorCode::closed, [&] { static_cast<void>(db().wait(reader.next())); });
     expect_error(ErrorCode::closed, [&] { db().wait(db().initialize()); });
+    EXPECT_EQ(db().find_exchange(symbol.exchange_id), nullptr);
+    EXPECT_EQ(db().find_symbol(symbol.id), nullptr);
+    EXPECT_EQ(db().find_symbol(symbol.exchange_id, "BTC/USDT"), nullptr);
+    EXPECT_FALSE(db().find_latest_book_ticker(symbol.id).has_value());
     if (!target().is_shared) return;
     close();
     EXPECT_EQ(stored_quotes(), (Lines{"+0ms #0 bid 1x1 ask 2x2"})) << "nothing of what failed was stored";
@@ -400,6 +408,13 @@ TEST_P(OpeningFile, EveryMethodOnAFileThatWasRemovedFailsAndNeverAnswersEmpty) {
         SCOPED_TRACE(method.name);
         expect_error(ErrorCode::unavailable, [&] { method.call(db()); });
     }
+    for (const MethodCall& method : every_migration_method()) {
+        SCOPED_TRACE(method.name);
+        expect_error(ErrorCode::unavailable, [&] { method.call(db()); });
+    }
+    // What is in memory is answered from there, and is not empty.
+    EXPECT_EQ(wait(db().get_all_exchanges()).size(), 1U);
+    EXPECT_EQ(wait(db().get_symbols_by_exchange(symbol.exchange_id)).size(), 1U);
 }
 
 TEST_P(OpeningFile, AFileThatWasReplacedIsNoticed) {

@@ -89,7 +89,10 @@ class Database::Visit {
  public:
     Visit(Database& database, Access access, const Control& control)
         : database_(database), visits_(!database.is_open()) {
-        if (!visits_) return;
+        if (!visits_) {
+            database_.identity_.require_same();
+            return;
+        }
         try {
             database_.connect(access, control);
             if (database_.may_write()) database_.prepare_file(control);
