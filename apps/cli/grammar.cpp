@@ -327,6 +327,8 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
     app.set_version_flag("--version", version_text);
     app.add_option("--db", line.global.db, "sqlite:FILE or postgresql://HOST/NAME")->type_name("URL");
     app.add_option("--config", line.global.config, "A YAML file with a `database:` section")->type_name("FILE");
+    app.add_option("--env-file", line.global.env_file, "NAME=VALUE lines for variables that are not set")
+        ->type_name("FILE");
     app.add_flag("--migrate", line.global.migrate, "Commands that write apply pending steps of the schema first");
     app.add_flag("-q,--quiet", line.global.quiet, "Errors only on standard error");
     app.add_flag("-v,--verbose", line.global.verbose, "What the library has to say, too");

@@ -10,6 +10,7 @@
 #include <marketdb/error.hpp>
 
 #include "diagnostics.hpp"
+#include "env_file.hpp"
 #include "exit_code.hpp"
 #include "grammar.hpp"
 #include "interrupt.hpp"
@@ -107,7 +108,10 @@ int run(int argc, char** argv) {
         std::cerr << app.help();
         return kUsage;
     }
-    const int status = run_command(line.run);
+    const int status = run_command([&line] {
+        if (line.global.env_file) set_environment_from(*line.global.env_file);
+        return line.run();
+    });
     clear_status();
     return status;
 }

@@ -14,6 +14,7 @@ namespace marketdb::cli {
 struct GlobalOptions {
     std::optional<std::string> db;
     std::optional<std::string> config;
+    std::optional<std::string> env_file;
     bool quiet = false;
     bool verbose = false;
     bool no_progress = false;

@@ -43,6 +43,21 @@ TEST_F(DatabaseChoice, TheFirstThatIsThereOfSixPlacesIsTaken) {
     EXPECT_EQ(chosen({}, environment), "sqlite:b.db from $MARKETDB_CONFIG b.yaml");
 }
 
+TEST_F(DatabaseChoice, AnEnvFileSetsVariablesThatAreNotSet) {
+    write_file("a.yaml", "database: {url: 'sqlite:${NAME}-${OTHER}.db'}\n");
+    write_file(".env", "# names\n\nexport MARKETDB_CONFIG = a.yaml  # of this desk\nNAME='a #b'\r\nOTHER=\"x\n");
+    EXPECT_EQ(chosen({"--env-file", ".env"}), "sqlite:a #b-\"x.db from $MARKETDB_CONFIG a.yaml");
+    EXPECT_EQ(chosen({"--env-file", ".env"}, {{"NAME", "mine"}}), "sqlite:mine-\"x.db from $MARKETDB_CONFIG a.yaml");
+
+    write_file("bad.env", "NAME=x\nMY SECRET\n");
+    const Outcome bad = run({"--env-file", "bad.env", "stats"});
+    EXPECT_EQ(bad.code, 2);
+    EXPECT_NE(bad.err.find("--env-file bad.env:2: expected NAME=VALUE"), std::string::npos) << bad.err;
+    EXPECT_EQ(bad.err.find("SECRET"), std::string::npos) << bad.err;
+    EXPECT_NE(run({"--env-file", "none.env", "stats"}).err.find("--env-file none.env: cannot be read"),
+              std::string::npos);
+}
+
 TEST_F(DatabaseChoice, GlobalOptionsMayFollowTheCommand) {
     answer({"init", "--db", "sqlite:after.db"});
     EXPECT_TRUE(std::filesystem::exists(path("after.db")));
