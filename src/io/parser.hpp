@@ -39,11 +39,12 @@ struct RowError {
 struct Batch {
     Rows rows;
     std::vector<std::int64_t> lines;  ///< Of each row.
+    std::vector<std::string> texts;   ///< Of each row, as in RowError; empty unless `ParserOptions::keeps_texts`.
     std::vector<RowError> errors;     ///< Rows left out of `rows`.
     std::uint64_t read = 0;           ///< Data rows read, errors included.
 };
 
-/// What the caller knows better than the file.
+/// What the caller knows better than the file, and wants of it.
 struct ParserOptions {
     std::string layout = {};
     std::string dataset = {};
@@ -52,6 +53,7 @@ struct ParserOptions {
     std::string base = {};
     std::string quote = {};
     std::string time_unit = {};
+    bool keeps_texts = false;  ///< The caller may yet refuse rows, and then wants their lines.
 };
 
 /// Reads one file. Layout and market are told from header, name and path at construction.

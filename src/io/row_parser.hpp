@@ -37,6 +37,7 @@ class RowParser final : public FileParser {
     bool next(Batch& batch, std::size_t max_rows) override {
         std::vector<Row>& rows = cleared_rows(batch);
         batch.lines.clear();
+        batch.texts.clear();
         batch.errors.clear();
         batch.read = 0;
         std::string_view record;
@@ -61,6 +62,7 @@ class RowParser final : public FileParser {
         try {
             if (!check(record, rows.back())) return rows.pop_back();
             batch.lines.push_back(records_->line());
+            if (context_->options.keeps_texts) batch.texts.push_back(core::printable(record, kQuarantineTextBytes));
         } catch (const Error& error) {
             rows.pop_back();
             batch.errors.push_back({records_->line(), error.what(), core::printable(record, kQuarantineTextBytes)});

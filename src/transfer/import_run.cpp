@@ -37,6 +37,7 @@ template <class Row>
     parser.base = options.base;
     parser.quote = options.quote;
     parser.time_unit = options.time_unit;
+    parser.keeps_texts = options.on_error == OnError::quarantine;
     return parser;
 }
 
@@ -267,7 +268,7 @@ void ImportRun::reject_refused_rows(io::Batch& batch) const {
             for (std::size_t at = 0; at < each.size(); ++at) {
                 std::string refusal = instruments_.refusal(static_cast<std::size_t>(owner_of(each[at])));
                 if (!refusal.empty()) {
-                    batch.errors.push_back({batch.lines[at], std::move(refusal), {}});
+                    batch.errors.push_back({batch.lines[at], std::move(refusal), std::move(batch.texts[at])});
                     continue;
                 }
                 batch.lines[kept] = batch.lines[at];
@@ -275,6 +276,7 @@ void ImportRun::reject_refused_rows(io::Batch& batch) const {
             }
             each.resize(kept);
             batch.lines.resize(kept);
+            batch.texts.clear();
         },
         batch.rows);
 }

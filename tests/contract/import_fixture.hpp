@@ -33,25 +33,38 @@ inline std::string read_file(const std::filesystem::path& file) {
     return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
 }
 
-/// A .zip with one entry, as Binance publishes it.
-inline std::filesystem::path write_zip(const std::filesystem::path& file, const std::string& entry_name,
-                                       std::string_view bytes) {
+/// Writes one entry in the writer's format and lets go of the writer.
+inline std::filesystem::path write_entry(archive* writer, const std::filesystem::path& file,
+                                         const std::string& entry_name, std::string_view bytes) {
     std::filesystem::create_directories(file.parent_path());
-    archive* zip = ::archive_write_new();
-    ::archive_write_set_format_zip(zip);
-    ::archive_write_open_filename(zip, file.c_str());
+    ::archive_write_open_filename(writer, file.c_str());
     archive_entry* entry = ::archive_entry_new();
     ::archive_entry_set_pathname(entry, entry_name.c_str());
     ::archive_entry_set_filetype(entry, AE_IFREG);
     ::archive_entry_set_perm(entry, 0644);
     ::archive_entry_set_size(entry, static_cast<la_int64_t>(bytes.size()));
-    bool is_written = ::archive_write_header(zip, entry) == ARCHIVE_OK;
-    is_written = is_written && ::archive_write_data(zip, bytes.data(), bytes.size()) >= 0;
+    bool is_written = ::archive_write_header(writer, entry) == ARCHIVE_OK;
+    is_written = is_written && ::archive_write_data(writer, bytes.data(), bytes.size()) >= 0;
     ::archive_entry_free(entry);
-    is_written = ::archive_write_close(zip) == ARCHIVE_OK && is_written;
-    ::archive_write_free(zip);
+    is_written = ::archive_write_close(writer) == ARCHIVE_OK && is_written;
+    ::archive_write_free(writer);
     if (!is_written) throw std::runtime_error("cannot write " + file.string());
     return file;
+}
+
+/// A .zip with one entry, as Binance publishes it.
+inline std::filesystem::path write_zip(const std::filesystem::path& file, const std::string& entry_name,
+                                       std::string_view bytes) {
+    archive* writer = ::archive_write_new();
+    ::archive_write_set_format_zip(writer);
+    return write_entry(writer, file, entry_name, bytes);
+}
+
+inline std::filesystem::path write_gzip(const std::filesystem::path& file, std::string_view bytes) {
+    archive* writer = ::archive_write_new();
+    ::archive_write_set_format_raw(writer);
+    ::archive_write_add_filter_gzip(writer);
+    return write_entry(writer, file, file.stem().string(), bytes);
 }
 
 /// Quotes as Tardis writes them: one a millisecond from noon of 2024-08-08 on.
@@ -110,6 +123,13 @@ class ImportTest : public EngineTest {
                             (is_finished ? " finished " + std::to_string(source.rows) : " unfinished"));
         }
         return lines;
+    }
+
+    /// `name:4 trades|text` of every row that was set aside, where another program can look into the database.
+    Lines quarantined() {
+        return target().query(folder(),
+                              "SELECT s.name || ':' || q.line || ' ' || q.dataset, q.text FROM quarantined_rows AS q "
+                              "JOIN sources AS s ON s.id = q.source_id WHERE q.reason <> '' ORDER BY 1");
     }
 
     std::uint64_t count_quarantined() { return wait(db().get_database_stats()).quarantined; }

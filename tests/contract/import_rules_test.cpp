@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "../support/child_process.hpp"
@@ -130,15 +131,23 @@ TEST_P(ImportRules, ABadRowFarBehindStoresNothingEither) {
 TEST_P(ImportRules, QuarantineKeepsTheBadRowsAndStoresTheRest) {
     ImportOptions options;
     options.on_error = OnError::quarantine;
+    bool has_validated = false;
+    options.on_progress = [&has_validated](const ImportProgress& progress) { has_validated |= progress.validating; };
     const std::filesystem::path given = file("quotes.csv", quotes_with_a_crossed_row());
     const ImportReport report = import_whole(given, options);
+    EXPECT_FALSE(has_validated) << "one pass";
     EXPECT_EQ(report.read, 4U);
     EXPECT_EQ(report.rejected, 1U);
     EXPECT_EQ(report.written, result(3));
     EXPECT_EQ(report.symbols, (Lines{"BTC/USDT", "ETH/USDT"}));
-    EXPECT_EQ(count_quarantined(), 1U);
     EXPECT_EQ(stored_quotes().size(), 3U);
     EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 3"});
+    EXPECT_EQ(count_quarantined(), 1U);
+    if (target().is_shared) {
+        const std::string expected =
+            "quotes.csv:4 book-tickers|binance,BTCUSDT,1723118400002000,1723118400002000,2,99,100,3";
+        EXPECT_EQ(quarantined(), Lines{expected});
+    }
 
     options.force = true;
     const ImportReport forced = import_whole(given, options);
@@ -180,6 +189,11 @@ TEST_P(ImportRules, ASymbolThatCannotBeSplitIsRefusedUnlessItIsKnown) {
     EXPECT_EQ(half.written, result(1));
     EXPECT_EQ(half.symbols, Lines{"BTC/USDT"});
     EXPECT_EQ(count_quarantined(), 1U);
+    if (target().is_shared) {
+        const std::string expected =
+            "quotes.csv:3 book-tickers|bitmex,XYZ1234,1723118403000000,1723118403000000,2,101,100,1";
+        EXPECT_EQ(quarantined(), Lines{expected});
+    }
 
     make_symbol("XYZ", "USD", "BITMEX_FUTURES", "XYZ1234");
     options.force = true;
@@ -246,6 +260,21 @@ TEST_P(ImportRules, ProgressCountsRowsAndBytesOfBothPasses) {
     EXPECT_EQ(seen[5].bytes, text.size());
 }
 
+TEST_P(ImportRules, OtherWritersGoOnMeanwhile) {
+    if (!target().is_shared) GTEST_SKIP() << "nobody else writes to a database in memory";
+    const SymbolId symbol = make_symbol("ETH", "USDT", "BINANCE_SPOT", "ETHUSDT").id;
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(200'000));
+    const auto other = open(config());
+    auto importing = std::async(std::launch::async, [&] { return import_whole(given).written; });
+    std::uint64_t written = 0;
+    while (importing.wait_for(0ms) != std::future_status::ready) {
+        std::vector<BookTicker> rows = {quote(symbol, kNoon + static_cast<int>(written) * 1ms, 1, 2)};
+        written += other->wait(other->insert_book_ticker_snapshots(std::move(rows), Deadline::in(5s))).inserted;
+    }
+    EXPECT_EQ(importing.get(), result(200'000));
+    EXPECT_GE(written, 5U);
+}
+
 TEST_P(ImportRules, AnInterruptedQuarantineIsCompletedByTheNext) {
     std::atomic<bool> stop{false};
     ImportOptions options;
@@ -262,20 +291,6 @@ TEST_P(ImportRules, AnInterruptedQuarantineIsCompletedByTheNext) {
     EXPECT_EQ(rest.rejected, 1U);
     EXPECT_EQ(stored_sources(), Lines{"quotes.csv finished 3"});
     EXPECT_EQ(count_quarantined(), 1U);
-}
-
-TEST_P(ImportRules, ATruncatedFileStoresNothing) {
-    HistoryFilter all;
-    import_whole(file("first.csv", tardis_quotes(2'000)));
-    const std::filesystem::path whole = folder() / "files" / "whole.csv.gz";
-    wait(export_file(db(), Dataset::book_tickers, all, whole, ExportFormat::csv));
-    const std::string bytes = read_file(whole);
-    const Lines sources = stored_sources();
-
-    const ImportReport report = import(file("cut.csv.gz", bytes.substr(0, bytes.size() / 2)));
-    EXPECT_EQ(report.error_code, ErrorCode::invalid_argument);
-    EXPECT_NE(report.error.find("cut.csv.gz"), std::string::npos) << report.error;
-    EXPECT_EQ(stored_sources(), sources);
 }
 
 TEST_P(ImportRules, AChecksumBesideTheFileIsVerified) {
