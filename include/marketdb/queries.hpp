@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <marketdb/models.hpp>
@@ -241,5 +242,10 @@ struct SourceFilter {
     std::string_view sha256;  ///< Empty: all.
     bool finished_only = false;
 };
+
+// GCC 12 copies what is written in braces inside a `co_await` twice and frees it twice: harmless only for such types.
+static_assert(std::is_trivially_copyable_v<SeriesFilter> && std::is_trivially_copyable_v<HistoryFilter> &&
+              std::is_trivially_copyable_v<LatestFilter> && std::is_trivially_copyable_v<BalanceOptions> &&
+              std::is_trivially_copyable_v<ExchangeFilter> && std::is_trivially_copyable_v<CleanupOptions>);
 
 }  // namespace marketdb

@@ -50,6 +50,16 @@ TEST_F(Streams, ATerminalShowsAHundredRowsAndSaysHowManyThereAre) {
     EXPECT_EQ(lines(run({"history", "quotes", "--all"}, on_terminal()).out), 1'235U);
 }
 
+TEST_F(Streams, ATerminalShowsTheLatestOfAllSeries) {
+    std::string text = many_quotes(0);
+    for (int i = 0; i < 150; ++i) {
+        text += "okex,C" + std::to_string(i) + "-USDT,1723161600000000,1723161600000000,1,60001,60000,2\n";
+    }
+    write_file(kManyName, text);
+    answer({"import", kManyName});
+    EXPECT_EQ(lines(run({"latest", "quotes"}, on_terminal()).out), 151U);
+}
+
 TEST_F(Streams, APipeAndMachineFormatsAreNeverCut) {
     import_many(1'234);
     EXPECT_EQ(lines(answer({"history", "quotes"})), 1'235U);
@@ -80,6 +90,7 @@ TEST_F(Streams, ProgressIsShownOnATerminalOnly) {
     const Outcome shown = run({"import", kManyName}, on_terminal());
     EXPECT_EQ(shown.code, 0);
     EXPECT_NE(shown.out.find(" rows/s"), std::string::npos);
+    EXPECT_NE(shown.out.find(" left"), std::string::npos);
     EXPECT_NE(shown.out.find("\x1b[K"), std::string::npos);
     for (const char* option : {"--no-progress", "--quiet"}) {
         EXPECT_EQ(run({"import", "--force", option, kManyName}, on_terminal()).out.find("\x1b["), std::string::npos)

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <limits>
 
 #include "engine_fixture.hpp"
@@ -176,6 +178,10 @@ TEST_P(Keeping, ASourceIsBegunFinishedAndListed) {
     ASSERT_EQ(all.size(), 1U);
     EXPECT_EQ(all[0].name, "trades.csv.gz");
     EXPECT_EQ(all[0].program, "contract test");
+    char host[256] = {};
+    ::gethostname(host, sizeof host - 1);
+    EXPECT_EQ(all[0].host, std::string_view(host).substr(0, all[0].host.view().size()));
+    EXPECT_FALSE(all[0].host.empty());
     EXPECT_EQ(text_of(all[0].started_at), "+0ms");
     EXPECT_FALSE(is_present(all[0].finished_at));
 

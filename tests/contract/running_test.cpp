@@ -116,6 +116,19 @@ TEST_P(Running, ADeadlineThatPassesDuringALongReadIsATimeout) {
     EXPECT_EQ(wait(db().get_book_ticker_history({}, Deadline::never())).rows.size(), 200'000U);
 }
 
+TEST_P(RunningShared, WithoutADeadlineOfItsOwnAnOperationHasTheConfiguredOne) {
+    const SymbolId symbol = make_symbol().id;
+    Config impatient = config();
+    impatient.command_timeout = 300ms;
+    const auto manager = open(impatient);
+    const auto lock = target().lock_writes(folder());
+    expect_error(ErrorCode::timeout, [&] {
+        static_cast<void>(manager->wait(manager->insert_book_ticker_snapshots({quote(symbol, kNoon, 1, 2)})));
+    });
+    lock->release();
+    EXPECT_EQ(stored_quotes(), Lines{});
+}
+
 TEST_P(RunningShared, ADeadlineThatPassesBehindAnotherProgramsLockIsATimeoutAndNothingIsStored) {
     const SymbolId symbol = make_symbol().id;
     const auto lock = target().lock_writes(folder());
