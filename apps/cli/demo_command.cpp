@@ -73,8 +73,7 @@ std::vector<Symbol> make_symbols(Session::Impl& database) {
             symbol.symbol_base = base;
             symbol.symbol_quote = "USDT";
             symbol.exchange_symbol = fmt::format("{}USDT", base);
-            symbol.tick_size = base == "BTC" ? 0.1 : 0.01;
-            symbol.lot_size = 0.001;
+            if (exchange.market_type == MarketType::futures) symbol.settle_asset = "USDT";
             symbols.push_back(database.run(database.manager.ensure_symbol(symbol)));
         }
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <iterator>
 #include <stdexcept>
 
@@ -258,6 +259,32 @@ Lines described_symbols(EngineFixture& fixture) {
         for (const Symbol& symbol : symbols) lines.push_back(exchange.enum_value.str() + ": " + describe(symbol));
     }
     return lines;
+}
+
+TEST_P(RoundTrip, OfASymbolWhatItsSpellingDoesNotTellStaysBehind) {
+    Symbol given;
+    given.exchange_id = wait(db().ensure_exchange("BINANCE_FUTURES")).id;
+    given.symbol_base = "BTC";
+    given.symbol_quote = "USDT";
+    given.exchange_symbol = "BTCUSDT";
+    given.settle_asset = "USDT";
+    given.quantity_unit = QuantityUnit::base;
+    given.tick_size = 0.1;
+    given.lot_size = 0.001;
+    given = wait(db().ensure_symbol(given));
+    store(quote(given.id, kNoon, 1, 2));
+    const std::filesystem::path exported_file = folder() / "all.csv";
+    wait(export_file(db(), Dataset::book_tickers, {}, exported_file, ExportFormat::csv));
+
+    EngineFixture other(target());
+    EXPECT_EQ(other.wait(import_file(other.db(), exported_file, {})).error, "");
+    const Symbol found = other.wait(other.db().resolve_symbol("BINANCE_FUTURES", "BTC/USDT"));
+    EXPECT_EQ(found.exchange_symbol, "BTCUSDT");
+    EXPECT_EQ(found.contract_type, ContractType::perpetual);
+    EXPECT_EQ(found.settle_asset, "USDT");
+    EXPECT_EQ(found.quantity_unit, QuantityUnit::base);
+    EXPECT_TRUE(std::isnan(found.tick_size));
+    EXPECT_TRUE(std::isnan(found.lot_size));
 }
 
 TEST_P(RoundTrip, SymbolsOfEveryKindComeOutAsTheyWentIn) {
