@@ -24,6 +24,13 @@ enum class OpenMode : std::uint8_t {
     read_only,  ///< As existing, and no statement writes. Needs no right to write the file.
 };
 
+/// What `timestamp` of book tickers, funding rates and balances is in an existing PostgreSQL schema, which has no column
+/// for the other one. Trades always carry the exchange's time there.
+enum class LegacyClock : std::uint8_t {
+    received,  ///< When we got the row, as the programs that marketdb replaces write it. Rows must say it; it is read as both.
+    event,  ///< When the exchange says it happened. `received_at` is not kept.
+};
+
 /// Connection of a PostgreSQL database, as read from a URL or a `database:` section.
 struct PostgresConfig {
     std::string conninfo;  ///< A libpq URL or keyword string, if given as one.
@@ -67,6 +74,7 @@ struct Config {
                                          << 20;   ///< SQLite: fold the log back when it is this long and nobody reads.
     std::uint64_t wal_limit_bytes = 64ULL << 20;  ///< SQLite: a longer log makes the writer wait for its checkpoint.
     bool allow_rounding = false;  ///< Existing PostgreSQL schema: store values that it rounds by more than 1e-6.
+    LegacyClock legacy_clock = LegacyClock::received;  ///< Existing PostgreSQL schema.
 
     std::string program;                 ///< Named in `sources`; empty: `marketdb <version>`.
     std::shared_ptr<const Clock> clock;  ///< Null: the machine's.
@@ -75,7 +83,8 @@ struct Config {
     std::vector<std::string> notices;    ///< What reading the configuration had to say (ignored keys), once each.
 
     /// `sqlite:market.db`, `sqlite:/abs/path.db`, `sqlite::memory:`, `postgresql://user@host/db?schema=desk`,
-    /// `postgres://...`. Both may carry `mode=ro`; PostgreSQL also `pooler=transaction`.
+    /// `postgres://...`. Both may carry `mode=ro`; PostgreSQL also `pooler=transaction` and
+    /// `legacy_clock=event`.
     ///
     /// Errors: invalid_argument  unknown scheme or parameter; the message holds the URL redacted.
     [[nodiscard]] static Config from_url(std::string_view url);

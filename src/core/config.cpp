@@ -70,7 +70,13 @@ bool parse_pooler(std::string_view value) {
     throw invalid("pooler of a postgresql: URL is unknown; expected transaction or none");
 }
 
-/// libpq reads the URL itself, and refuses `schema`, `pooler` and `mode`, which are ours.
+LegacyClock parse_legacy_clock(std::string_view value) {
+    if (value == "received") return LegacyClock::received;
+    if (value == "event") return LegacyClock::event;
+    throw invalid("legacy_clock of a postgresql: URL is unknown; expected received or event");
+}
+
+/// libpq reads the URL itself, and refuses `schema`, `pooler`, `legacy_clock` and `mode`, which are ours.
 Config from_postgres_url(std::string_view url) {
     Config config;
     config.engine = EngineKind::postgres;
@@ -84,6 +90,8 @@ Config from_postgres_url(std::string_view url) {
             config.postgres.schema = core::percent_decoded(value);
         } else if (name == "pooler") {
             config.postgres.transaction_pooler = parse_pooler(value);
+        } else if (name == "legacy_clock") {
+            config.legacy_clock = parse_legacy_clock(value);
         } else if (name == "mode") {
             config.open_mode = parse_mode(value, "postgresql:");
         } else {

@@ -114,14 +114,16 @@ void set_url(Config& config, const Setting& setting) {
         config.postgres.conninfo = std::move(target.postgres.conninfo);
         config.postgres.schema = std::move(target.postgres.schema);
         config.postgres.transaction_pooler = target.postgres.transaction_pooler;
+        if (target.legacy_clock == LegacyClock::event) config.legacy_clock = LegacyClock::event;
     } catch (const Error& error) {
         throw setting.invalid(error.what());
     }
 }
 
-void check_legacy_clock(Config& config, const Setting& setting) {
-    if (setting.text() != "received" && setting.text() != "event") throw setting.invalid("must be received or event");
-    config.notices.emplace_back("database.legacy_clock: concerns existing PostgreSQL schemas only");
+void set_legacy_clock(Config& config, const Setting& setting) {
+    const std::string clock = setting.text();
+    if (clock != "received" && clock != "event") throw setting.invalid("must be received or event");
+    config.legacy_clock = clock == "event" ? LegacyClock::event : LegacyClock::received;
 }
 
 void set_pooler(Config& config, const Setting& setting) {
@@ -171,7 +173,7 @@ constexpr std::array kKnownKeys{
     KnownKey{"sqlite.reader_threads",
              [](Config& c, const Setting& s) { c.reader_threads = s.integer<std::uint32_t>(1, 16); }},
     KnownKey{"allow_rounding", [](Config& c, const Setting& s) { c.allow_rounding = s.boolean(); }},
-    KnownKey{"legacy_clock", check_legacy_clock},
+    KnownKey{"legacy_clock", set_legacy_clock},
 };
 
 bool is_group(std::string_view key) {

@@ -69,6 +69,14 @@ TEST(ConfigUrl, KeepsAPostgresUrlForLibpqButForTheSchema) {
     EXPECT_EQ(plain.redacted_url(), "postgres://host/db?schema=desk");
 }
 
+TEST(ConfigUrl, MaySayWhatTheTimeOfAnExistingSchemaIs) {
+    EXPECT_EQ(Config::from_url("postgresql://h/db").legacy_clock, LegacyClock::received);
+    const Config config = Config::from_url("postgresql://h/db?legacy_clock=event&sslmode=require");
+    EXPECT_EQ(config.legacy_clock, LegacyClock::event);
+    EXPECT_EQ(config.postgres.conninfo, "postgresql://h/db?sslmode=require");
+    EXPECT_THROW(static_cast<void>(Config::from_url("postgresql://h/db?legacy_clock=ours")), Error);
+}
+
 TEST(ConfigUrl, UnknownSchemeNamesWhatIsAccepted) {
     EXPECT_EQ(refusal_of("mysql://me:c4n4ry@host/db"),
               "'mysql://me:***@host/db' is no database URL; expected sqlite:market.db, sqlite::memory: or "
