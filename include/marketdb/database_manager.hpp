@@ -232,11 +232,12 @@ class DatabaseManager {
     // --- sources -----------------------------------------------------------------------------------------------------
 
     /// Registers where rows will come from; put the id into their `source_id`. An unfinished source with the same
-    /// non-empty sha256 is taken up again.
+    /// non-empty sha256 is taken up again. An existing schema keeps no sources: the id is 0 there, and rows name none.
     awaitable<SourceId> begin_source(Source source, Deadline deadline = {});
     awaitable<void> finish_source(SourceId source, std::int64_t rows, Deadline deadline = {});
     awaitable<std::vector<Source>> get_sources(SourceFilter filter = {}, Deadline deadline = {});
     /// Keeps rows of a file that could not be stored. Equal (source, line) is written once.
+    /// Errors: schema_mismatch  an existing schema has no table for them; also if `rows` is empty.
     awaitable<WriteResult> insert_quarantined_rows(std::vector<QuarantinedRow> rows, Deadline deadline = {});
 
     // --- schema; also before initialize() ----------------------------------------------------------------------------

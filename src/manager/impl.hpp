@@ -211,6 +211,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<void> learn(storage::RowSpan rows, Deadline deadline);
     awaitable<void> add_zero_balances(std::vector<Balance>& snapshot, Deadline deadline);
     void refuse_read_only() const;
+    /// Errors: schema_mismatch  there is no table for rows that were set aside.
+    void require_own_tables() const;
 
     [[nodiscard]] cache::LatestCache& latest_cache(Dataset dataset) const noexcept {
         return *latest_[static_cast<std::size_t>(dataset)];
@@ -218,8 +220,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     /// Asks the database for the newest row of each series and tells the cache; rows come in `rows`.
     awaitable<void> ask_latest(const storage::Table& table, const std::vector<storage::SeriesKey>& series,
                                RowBuffer& rows, Deadline deadline);
-    awaitable<std::uint64_t> cleanup_dataset(const storage::Table& table, Timestamp cutoff, bool dry_run,
-                                             Deadline deadline);
+    awaitable<std::uint64_t> cleanup_series(const storage::SeriesInfo& series, Timestamp cutoff, bool dry_run,
+                                            Deadline deadline);
 
     // constant
     const Config config_;

@@ -13,19 +13,17 @@ constexpr std::uint64_t kCleanupRows = 10'000;  // of one transaction, so that o
 
 }  // namespace
 
-awaitable<std::uint64_t> DatabaseManager::Impl::cleanup_dataset(const Table& table, Timestamp cutoff, bool dry_run,
-                                                                Deadline deadline) {
+awaitable<std::uint64_t> DatabaseManager::Impl::cleanup_series(const storage::SeriesInfo& series, Timestamp cutoff,
+                                                               bool dry_run, Deadline deadline) {
     std::uint64_t total = 0;
-    const std::vector<storage::SeriesInfo> stored = co_await engine_->series(table.dataset, deadline);
-    for (const storage::SeriesInfo& one : stored) {
-        if (one.first >= cutoff) continue;
-        const std::uint64_t limit = dry_run ? 0 : kCleanupRows;
-        std::uint64_t gone = 0;
-        do {
-            gone = co_await engine_->erase_before(table, one.series, cutoff, limit, dry_run, deadline);
-            total += gone;
-        } while (!dry_run && gone == kCleanupRows);
-    }
+    if (series.first >= cutoff) co_return total;
+    const Table& table = storage::table_of(series.dataset);
+    const std::uint64_t limit = dry_run ? 0 : kCleanupRows;
+    std::uint64_t gone = 0;
+    do {
+        gone = co_await engine_->erase_before(table, series.series, cutoff, limit, dry_run, deadline);
+        total += gone;
+    } while (!dry_run && gone == kCleanupRows);
     co_return total;
 }
 
@@ -35,13 +33,16 @@ awaitable<CleanupResult> DatabaseManager::Impl::cleanup(CleanupOptions options, 
     result.cutoff = clock_->now() - options.older_than;
     const std::array<std::uint64_t*, 4> counts = {&result.book_tickers, &result.trades, &result.funding_rates,
                                                   &result.balances};
+    // A database of other programs may lack tables; there is nothing to delete then, unless one of them is asked for.
+    const std::vector<storage::SeriesInfo> stored = co_await engine_->series(options.dataset, deadline);
+    for (const storage::SeriesInfo& one : stored) {
+        const std::uint64_t gone = co_await cleanup_series(one, result.cutoff, options.dry_run, deadline);
+        *counts[static_cast<std::size_t>(one.dataset)] += gone;
+    }
     for (std::size_t i = 0; i < counts.size(); ++i) {
         const auto dataset = static_cast<Dataset>(i);
-        if (options.dataset && *options.dataset != dataset) continue;
-        const Table& table = storage::table_of(dataset);
-        *counts[i] = co_await cleanup_dataset(table, result.cutoff, options.dry_run, deadline);
-        if (options.dry_run) continue;
-        const storage::Column& time = *table.find(storage::Role::event_time);
+        if (options.dry_run || (options.dataset && *options.dataset != dataset)) continue;
+        const storage::Column& time = *storage::table_of(dataset).find(storage::Role::event_time);
         const Timestamp cutoff = result.cutoff;
         latest_cache(dataset).erase_if([&time, cutoff](const storage::SeriesKey&, const std::byte* row) {
             return row != nullptr && storage::load<Timestamp>(row, time) < cutoff;
@@ -52,7 +53,8 @@ awaitable<CleanupResult> DatabaseManager::Impl::cleanup(CleanupOptions options, 
 }
 
 awaitable<std::vector<SeriesStats>> DatabaseManager::Impl::series_stats(Deadline deadline) {
-    const std::vector<storage::SeriesInfo> stored = co_await engine_->series(std::nullopt, deadline);
+    std::vector<storage::SeriesInfo> stored = co_await engine_->series(std::nullopt, deadline);
+    co_await engine_->count_rows(stored, deadline);
     co_return describe_series(reference_, stored);
 }
 

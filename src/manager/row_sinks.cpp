@@ -39,4 +39,13 @@ RowBuffer newest_per_series(storage::RowSpan rows) {
     return newest;
 }
 
+std::vector<storage::SeriesKey> series_in(storage::RowSpan rows) {
+    std::vector<storage::SeriesKey> all;
+    for (std::size_t i = 0; i < rows.count; ++i) {
+        const storage::SeriesKey series = storage::series_of(*rows.table, rows.row(i));
+        if (all.empty() || all.back() != series) all.push_back(series);
+    }
+    return all;
+}
+
 }  // namespace marketdb

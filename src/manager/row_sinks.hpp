@@ -69,4 +69,7 @@ class EachRow final : public storage::RowSink {
 /// keeps its stored sequence, so the batch alone does not say which of them is the newest.
 [[nodiscard]] RowBuffer newest_per_series(storage::RowSpan rows);
 
+/// The series of rows that are sorted by them.
+[[nodiscard]] std::vector<storage::SeriesKey> series_in(storage::RowSpan rows);
+
 }  // namespace marketdb

@@ -33,6 +33,7 @@ std::string SourceRegister::program() const {
 }
 
 awaitable<SourceId> SourceRegister::begin(Source source, Deadline deadline) {
+    if (!has_table()) co_return SourceId{};
     if (!source.sha256.empty()) {
         const std::vector<Source> known = co_await list(source.kind.str(), source.sha256.str(), false, deadline);
         for (const Source& one : known) {
@@ -44,6 +45,7 @@ awaitable<SourceId> SourceRegister::begin(Source source, Deadline deadline) {
 }
 
 awaitable<void> SourceRegister::finish(SourceId id, std::int64_t rows, Deadline deadline) {
+    if (id == SourceId{} && !has_table()) co_return;
     std::optional<Source> source = co_await find(id, deadline);
     if (!source) throw Error(ErrorCode::invalid_argument, unknown_source(id));
     source->finished_at = clock_.now();
@@ -63,6 +65,7 @@ awaitable<void> SourceRegister::finish_session(std::int64_t rows, Deadline deadl
 awaitable<std::vector<Source>> SourceRegister::list(std::string kind, std::string sha256, bool finished_only,
                                                     Deadline deadline) {
     std::vector<Source> chosen;
+    if (!has_table()) co_return chosen;
     EachRow<Source> sink([&](const Source& row) {
         if (!kind.empty() && row.kind != kind) return;
         if (!sha256.empty() && row.sha256 != sha256) return;
@@ -76,6 +79,7 @@ awaitable<std::vector<Source>> SourceRegister::list(std::string kind, std::strin
 }
 
 awaitable<void> SourceRegister::fill(storage::RowSpan rows, Deadline deadline) {
+    if (!has_table()) co_return;
     const storage::Column& column = *rows.table->find(storage::Role::source);
     SourceId own{};
     SourceId checked{};
@@ -127,7 +131,7 @@ awaitable<bool> SourceRegister::is_stored(SourceId id, Deadline deadline) {
 
 awaitable<std::optional<Source>> SourceRegister::find(SourceId id, Deadline deadline) {
     std::optional<Source> found;
-    if (id <= SourceId{}) co_return found;
+    if (id <= SourceId{} || !has_table()) co_return found;
     Source before;
     before.id = SourceId{static_cast<std::int32_t>(id) - 1};
     EachRow<Source> sink([&found, id](const Source& row) {

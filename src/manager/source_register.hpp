@@ -19,7 +19,8 @@
 namespace marketdb {
 
 /// Where rows come from: the sources that the database holds, and the manager's own session, which is registered at the
-/// first row that names no source.
+/// first row that names no source. A database without a table for them has none: what is begun there has the id 0, and what
+/// is read there is empty.
 ///
 /// Threads:  all functions from any thread; no lock is held while the engine works.
 /// Lifetime: engine and configuration must outlive it.
@@ -45,6 +46,7 @@ class SourceRegister {
     awaitable<void> fill(storage::RowSpan rows, Deadline deadline);
 
  private:
+    [[nodiscard]] bool has_table() const noexcept { return engine_.capabilities().own_tables; }
     awaitable<SourceId> session(Deadline deadline);
     awaitable<bool> is_stored(SourceId id, Deadline deadline);
     awaitable<std::optional<Source>> find(SourceId id, Deadline deadline);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
@@ -77,6 +78,12 @@ void DatabaseManager::Impl::refuse_read_only() const {
     }
 }
 
+void DatabaseManager::Impl::require_own_tables() const {
+    if (engine_->capabilities().own_tables) return;
+    throw Error(ErrorCode::schema_mismatch,
+                config_.redacted_url() + ": an existing schema has no table for rows that were set aside");
+}
+
 bool DatabaseManager::Impl::is_known_id(const Table& table, std::int32_t id) const noexcept {
     if (table.dataset == Dataset::balances) return reference_.find_exchange(ExchangeId{id}) != nullptr;
     return reference_.find_symbol(SymbolId{id}) != nullptr;
@@ -147,14 +154,17 @@ awaitable<WriteResult> DatabaseManager::Impl::write(RowSpan rows, const std::vec
                                                     Deadline deadline) {
     WriteResult result;
     refuse_read_only();
-    if (rows.count == 0) co_return result;
     const bool is_dataset = rows.table->dataset.has_value();
+    if (!is_dataset) require_own_tables();
+    if (rows.count == 0) co_return result;
     if (is_dataset) {
         co_await require_known(rows, unknown, deadline);
         co_await sources_.fill(rows, deadline);
     }
     result = co_await engine_->write(rows, deadline);
     if (!is_dataset) co_return result;
+    // What the database folded is not stored; the rows in front of it are as they are stored.
+    rows.count -= result.folded;
     rows_written_.fetch_add(result.inserted + result.updated, std::memory_order_relaxed);
 
     // The rows are stored: from here on a wish to cancel comes too late, and must not look like a failure.
@@ -178,8 +188,15 @@ awaitable<void> DatabaseManager::Impl::learn(RowSpan rows, Deadline deadline) {
     const Table& table = *rows.table;
     RowBuffer newest = newest_per_series(rows);
     const RowSpan newest_rows = newest.span(table);
-    const std::vector<SeriesKey> unknown =
-        latest_cache(*table.dataset).learn_written(newest_rows, clock_->steady_now());
+    cache::LatestCache& cache = latest_cache(*table.dataset);
+    std::vector<SeriesKey> unknown = cache.learn_written(newest_rows, clock_->steady_now());
+    if (table.dataset == Dataset::trades && !engine_->capabilities().unique_trades) {
+        // Only the database knows how it numbered them.
+        unknown = series_in(newest_rows);
+        cache.erase_if([&unknown](const SeriesKey& series, const std::byte*) {
+            return std::find(unknown.begin(), unknown.end(), series) != unknown.end();
+        });
+    }
     if (unknown.empty()) co_return;
     try {
         RowBuffer answer(table);

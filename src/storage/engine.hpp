@@ -76,7 +76,9 @@ class Engine {
     virtual void abandon() noexcept {}
     [[nodiscard]] virtual Capabilities capabilities() const noexcept = 0;
 
-    /// Upserts rows that are prepared (checked, sorted by key, no key twice). All or nothing, durable. Keeps `series`.
+    /// Upserts rows that are prepared (checked, sorted by key, no key twice). All or nothing, durable. Keeps `series`. Where the
+    /// database keeps less than was given (Capabilities), the rows are then as they are stored, the first `count - folded`
+    /// of the span.
     virtual awaitable<WriteResult> write(RowSpan rows, Deadline deadline) = 0;
     /// Inserts one row into a table with a generated id (exchanges, symbols, sources), sets the id (and created_at,
     /// updated_at where absent is not given) in it, and counts up reference_version where it is reference data.
@@ -89,8 +91,10 @@ class Engine {
     /// The newest row of each series that has one, in the order of `series`, in one go.
     virtual awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,
                                    Deadline deadline) = 0;
-    /// Of one dataset or of all, by dataset and series.
+    /// Of one dataset or of all, by dataset and series. Without own tables `rows` is 0 (see `count_rows`).
     virtual awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline) = 0;
+    /// Counts the rows of the series where no count is kept; that reads all of them.
+    virtual awaitable<void> count_rows(std::vector<SeriesInfo>&, Deadline) { co_return; }
 
     /// Counts (dry) or deletes at most `limit` rows of the series before `cutoff`, oldest first, in one transaction.
     virtual awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff,

@@ -42,14 +42,6 @@ std::int64_t integer_of(const std::byte* row, const Column& column) noexcept {
     }
 }
 
-void copy_column(std::byte* to, const std::byte* from, const Column& column) noexcept {
-    if (column.kind == Kind::text) {
-        column.set_text(to + column.offset, column.get_text(from + column.offset));
-    } else {
-        std::memcpy(to + column.offset, from + column.offset, width_of(column.kind));
-    }
-}
-
 int sign_of(std::strong_ordering order) noexcept {
     return static_cast<int>(std::is_gt(order)) - static_cast<int>(std::is_lt(order));
 }
@@ -225,6 +217,14 @@ void set_absent(std::byte* row, const Column& column) noexcept {
         case Kind::label: break;
     }
     std::memset(row + column.offset, 0, width_of(column.kind));
+}
+
+void copy_column(std::byte* to, const std::byte* from, const Column& column) noexcept {
+    if (column.kind == Kind::text) {
+        column.set_text(to + column.offset, column.get_text(from + column.offset));
+    } else {
+        std::memcpy(to + column.offset, from + column.offset, width_of(column.kind));
+    }
 }
 
 bool equal(const std::byte* a, const std::byte* b, const Column& column) noexcept {

@@ -119,6 +119,8 @@ inline void store(std::byte* row, const Column& column, const T& value) noexcept
 [[nodiscard]] bool is_absent(const std::byte* row, const Column& column) noexcept;
 /// Sets the member to absent (a number to NaN, a text to empty, ...).
 void set_absent(std::byte* row, const Column& column) noexcept;
+/// Copies one member from row to row.
+void copy_column(std::byte* to, const std::byte* from, const Column& column) noexcept;
 /// Whether two rows agree in a column, bit for bit (absent equals absent).
 [[nodiscard]] bool equal(const std::byte* a, const std::byte* b, const Column& column) noexcept;
 /// < 0, 0, > 0; texts byte by byte; numbers by value.

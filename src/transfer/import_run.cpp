@@ -100,6 +100,7 @@ boost::asio::awaitable<void> ImportRun::import() {
     }
     if (options_.dry_run || options_.on_error == OnError::stop) co_await validate();
     if (options_.dry_run) co_return;
+    if (options_.on_error == OnError::quarantine) co_await require_quarantine();
     // Nothing to keep and nothing to remember: every file without rows would be "the same" empty file.
     if (is_validated_ && total_rows_ == 0) co_return;
     co_await store();
@@ -318,6 +319,12 @@ void ImportRun::point_rows_at_database(io::Rows& rows) const {
         rows);
 }
 
+/// Not every database can set rows aside, and the first bad row is too late to say so.
+boost::asio::awaitable<void> ImportRun::require_quarantine() {
+    std::vector<QuarantinedRow> none;
+    co_await db_.insert_quarantined_rows(std::move(none));
+}
+
 boost::asio::awaitable<void> ImportRun::quarantine(std::vector<io::RowError> errors) {
     if (errors.empty()) co_return;
     std::vector<QuarantinedRow> rows;
@@ -392,7 +399,7 @@ void ImportRun::stop_if_asked() const {
 }
 
 Error ImportRun::interrupted(std::string_view how) const {
-    if (source_ == SourceId{}) {
+    if (source_ == SourceId{} && rows_seen_ == 0) {
         return Error(ErrorCode::cancelled, fmt::format("{}: {}; nothing of it was stored", report_.file, how));
     }
     return Error(

@@ -50,6 +50,7 @@ class ImportRun {
     boost::asio::awaitable<void> begin_source();
     boost::asio::awaitable<void> finish_source();
     boost::asio::awaitable<void> insert_rows(io::Rows rows);
+    boost::asio::awaitable<void> require_quarantine();
     boost::asio::awaitable<void> quarantine(std::vector<io::RowError> errors);
     boost::asio::awaitable<void> warn_of_single_trades(Timestamp first, Timestamp last);
 

@@ -49,6 +49,12 @@ std::string for_schema(std::string_view text, const SchemaName& schema) {
 
 void require_ours(const Catalogue& catalogue, std::string_view where) {
     if (catalogue.has_migrations() || catalogue.is_empty()) return;
+    if (catalogue.is_existing()) {
+        throw Error(
+            ErrorCode::schema_mismatch,
+            fmt::format("{}: schema {} is an existing schema, which is used as it is; these migrations are not for it",
+                        where, catalogue.schema().quoted()));
+    }
     throw Error(ErrorCode::schema_mismatch,
                 fmt::format("{}: schema {} belongs to another program (it holds {}); nothing was changed", where,
                             catalogue.schema().quoted(), catalogue.some_names()));

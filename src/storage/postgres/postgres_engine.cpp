@@ -117,6 +117,17 @@ asio::awaitable<void> PostgresEngine::open_here(Deadline deadline) {
 
 asio::awaitable<void> PostgresEngine::open_schema(Connection& connection, Deadline deadline) {
     Catalogue catalogue = co_await Catalogue::read(connection, config_.postgres.schema, deadline);
+    if (catalogue.is_existing()) {
+        open_existing(catalogue);
+    } else {
+        catalogue = co_await open_own(connection, std::move(catalogue), deadline);
+    }
+    capabilities_ = catalogue.capabilities();
+    store_ = std::make_unique<Store>(config_, executor_, pool_, std::move(catalogue));
+    co_await store_->prepare(connection, deadline);
+}
+
+asio::awaitable<Catalogue> PostgresEngine::open_own(Connection& connection, Catalogue catalogue, Deadline deadline) {
     require_ours(catalogue, connection.shown());
     const bool may_write = config_.open_mode != OpenMode::read_only;
     const bool may_create = config_.open_mode == OpenMode::create && catalogue.is_empty();
@@ -131,8 +142,16 @@ asio::awaitable<void> PostgresEngine::open_schema(Connection& connection, Deadli
     }
     require_usable(migrations(), catalogue.applied(), may_write ? SchemaUse::write : SchemaUse::read,
                    connection.shown());
-    store_ = std::make_unique<Store>(config_, executor_, pool_, std::move(catalogue));
-    co_await store_->prepare(connection, deadline);
+    co_return catalogue;
+}
+
+void PostgresEngine::open_existing(Catalogue& catalogue) const {
+    catalogue.set_legacy_clock(config_.legacy_clock);
+    if (!config_.migrate || !config_.log) return;
+    config_.log(LogLevel::info,
+                fmt::format("migrations.enabled has no effect: schema {} is an existing schema and is used "
+                            "as it is",
+                            catalogue.schema().quoted()));
 }
 
 asio::awaitable<void> PostgresEngine::close(Deadline) {
@@ -179,6 +198,10 @@ asio::awaitable<void> PostgresEngine::latest(const Table& table, std::span<const
 asio::awaitable<std::vector<SeriesInfo>> PostgresEngine::series(std::optional<Dataset> dataset, Deadline deadline) {
     std::vector<SeriesInfo> found = co_await run(store().series(dataset, resolve(deadline)));
     co_return found;
+}
+
+asio::awaitable<void> PostgresEngine::count_rows(std::vector<SeriesInfo>& series, Deadline deadline) {
+    co_await run(store().count_rows(series, resolve(deadline)));
 }
 
 asio::awaitable<std::uint64_t> PostgresEngine::erase_before(const Table& table, SeriesKey series, Timestamp cutoff,

@@ -32,7 +32,7 @@ class PostgresEngine final : public Engine {
     awaitable<void> open(Deadline deadline) override;
     awaitable<void> close(Deadline deadline) override;
     void abandon() noexcept override;
-    [[nodiscard]] Capabilities capabilities() const noexcept override { return {}; }
+    [[nodiscard]] Capabilities capabilities() const noexcept override { return capabilities_; }
 
     awaitable<WriteResult> write(RowSpan rows, Deadline deadline) override;
     awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline) override;
@@ -41,6 +41,7 @@ class PostgresEngine final : public Engine {
     awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,
                            Deadline deadline) override;
     awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline) override;
+    awaitable<void> count_rows(std::vector<SeriesInfo>& series, Deadline deadline) override;
     awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
                                           bool dry_run, Deadline deadline) override;
     awaitable<void> reclaim(Deadline deadline) override;
@@ -66,6 +67,8 @@ class PostgresEngine final : public Engine {
     // On the executor.
     awaitable<void> open_here(Deadline deadline);
     awaitable<void> open_schema(Connection& connection, Deadline deadline);
+    awaitable<Catalogue> open_own(Connection& connection, Catalogue catalogue, Deadline deadline);
+    void open_existing(Catalogue& catalogue) const;
     awaitable<void> close_here();
     awaitable<MigrationStatus> status_here(Deadline deadline);
     awaitable<std::vector<MigrationStep>> up_here(Deadline deadline);
@@ -75,6 +78,7 @@ class PostgresEngine final : public Engine {
     const pid_t process_;
     std::atomic<std::size_t> pending_{0};
     std::atomic<bool> open_{false};
+    Capabilities capabilities_;  // set before open_
 
     // used on the executor only
     boost::asio::any_io_executor executor_;

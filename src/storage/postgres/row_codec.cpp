@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <chrono>
+#include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include <marketdb/error.hpp>
 
 #include "core/text.hpp"
+#include "storage/postgres/numeric.hpp"
 
 namespace marketdb::storage::postgres {
 namespace {
@@ -34,7 +37,9 @@ bool is_null(const Column& column, const std::byte* row) noexcept {
     return is_absent(row, column);
 }
 
-std::size_t max_bytes(const Column& column) noexcept {
+std::size_t max_bytes(const PhysicalColumn& physical) noexcept {
+    const Column& column = *physical.column;
+    if (physical.type == TypeId::numeric) return kMaxNumericBytes;
     if (column.kind == Kind::text) return 4 + std::size_t{column.capacity} + 1;
     if (column.kind != Kind::label) return kMaxFixedBytes;
     std::size_t longest = 0;
@@ -47,12 +52,38 @@ std::int64_t integer_of(const Column& column, const std::byte* row) noexcept {
     return column.kind == Kind::int32 ? load<std::int32_t>(row, column) : load<std::int64_t>(row, column);
 }
 
+std::int64_t milliseconds_of(Timestamp time) noexcept {
+    return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
+}
+
+/// A time that marketdb cannot hold says nothing.
+Timestamp from_milliseconds(std::int64_t milliseconds) noexcept {
+    constexpr std::int64_t kPerMillisecond = 1000;
+    if (milliseconds < 0 || milliseconds > kMaxTime.time_since_epoch().count() / kPerMillisecond) return kNoTime;
+    return Timestamp{std::chrono::microseconds(milliseconds * kPerMillisecond)};
+}
+
+/// An empty text or a 0 where that means that there is no value.
+bool is_empty(const Column& column, const std::byte* row) noexcept {
+    return column.kind == Kind::text ? text_of(column, row).empty() : integer_of(column, row) == 0;
+}
+
+bool is_null(const PhysicalColumn& physical, const std::byte* row) noexcept {
+    return is_null(*physical.column, row) || (physical.absent_is_null && is_empty(*physical.column, row));
+}
+
 void write_value(WireWriter& out, const PhysicalColumn& physical, const std::byte* row) {
     const Column& column = *physical.column;
-    if (is_null(column, row)) return out.int32(-1);
+    if (is_null(physical, row)) return out.int32(-1);
     switch (physical.type) {
+        case TypeId::int2: out.int32(2); return out.int16(static_cast<std::int16_t>(integer_of(column, row)));
         case TypeId::int4: out.int32(4); return out.int32(static_cast<std::int32_t>(integer_of(column, row)));
-        case TypeId::int8: out.int32(8); return out.int64(integer_of(column, row));
+        case TypeId::int8:
+            out.int32(8);
+            return out.int64(column.kind == Kind::time ? milliseconds_of(load<Timestamp>(row, column))
+                                                       : integer_of(column, row));
+        case TypeId::float4: out.int32(4); return out.float32(static_cast<float>(load<double>(row, column)));
+        case TypeId::numeric: return write_numeric(out, load<double>(row, column));
         case TypeId::float8: out.int32(8); return out.float64(load<double>(row, column));
         case TypeId::timestamptz: out.int32(8); return out.int64(to_postgres(load<Timestamp>(row, column)));
         case TypeId::boolean: {
@@ -84,7 +115,7 @@ void append_at_most(std::string& bytes, std::size_t most, Write write) {
 
 std::size_t max_row_bytes(const PhysicalTable& table) noexcept {
     std::size_t most = 2;
-    for (const PhysicalColumn& column : table.columns) most += max_bytes(*column.column);
+    for (const PhysicalColumn& column : table.written) most += max_bytes(column);
     return most;
 }
 
@@ -111,6 +142,17 @@ void store_integer(const PhysicalTable& table, const Column& column, std::int64_
     store(into, column, static_cast<std::int32_t>(value));
 }
 
+void store_numeric(const PhysicalTable& table, const Column& column, std::string_view value, std::byte* into) {
+    const std::optional<double> number = read_numeric(value);
+    if (!number) refuse_value(table, column, fmt::format("{} bytes that are no number", value.size()));
+    store(into, column, *number);
+}
+
+void store_wide_integer(const PhysicalTable& table, const Column& column, std::int64_t value, std::byte* into) {
+    if (column.kind == Kind::time) return store(into, column, from_milliseconds(value));
+    store_integer(table, column, value, into);
+}
+
 void decode_value(const PhysicalTable& table, const PhysicalColumn& physical, std::string_view value, std::byte* into) {
     const Column& column = *physical.column;
     const auto require_length = [&](std::size_t length) {
@@ -118,7 +160,10 @@ void decode_value(const PhysicalTable& table, const PhysicalColumn& physical, st
     };
     switch (physical.type) {
         case TypeId::int4: require_length(4); return store_integer(table, column, get_int32(value.data()), into);
-        case TypeId::int8: require_length(8); return store_integer(table, column, get_int64(value.data()), into);
+        case TypeId::int8: require_length(8); return store_wide_integer(table, column, get_int64(value.data()), into);
+        case TypeId::int2: require_length(2); return store_integer(table, column, get_int16(value.data()), into);
+        case TypeId::float4: require_length(4); return store(into, column, read_real(get_float32(value.data())));
+        case TypeId::numeric: return store_numeric(table, column, value, into);
         case TypeId::float8: require_length(8); return store(into, column, get_float64(value.data()));
         case TypeId::timestamptz: require_length(8); return store(into, column, from_postgres(get_int64(value.data())));
         case TypeId::boolean: {
@@ -132,6 +177,11 @@ void decode_value(const PhysicalTable& table, const PhysicalColumn& physical, st
         case TypeId::bpchar: return decode_text(table, column, value, into);
         default: refuse_type(physical);
     }
+}
+
+/// Of an existing table a null says what its blank row says.
+void decode_null(const PhysicalTable& table, const PhysicalColumn& column, std::byte* into) noexcept {
+    if (table.is_own()) set_absent(into, *column.column);
 }
 
 }  // namespace
@@ -150,12 +200,28 @@ bool can_hold(TypeId type, Kind kind) noexcept {
     return false;
 }
 
+bool can_convert(TypeId type, Kind kind) noexcept {
+    if (can_hold(type, kind)) return true;
+    const bool is_integer = type == TypeId::int2 || type == TypeId::int4 || type == TypeId::int8;
+    switch (kind) {
+        case Kind::int32: return is_integer;
+        case Kind::int64: return is_integer;
+        case Kind::float64: return type == TypeId::numeric || type == TypeId::float4;
+        case Kind::time: return type == TypeId::int8;
+        case Kind::boolean:
+        case Kind::tristate:
+        case Kind::label:
+        case Kind::text: break;
+    }
+    return false;
+}
+
 void append_value(std::string& bytes, const PhysicalColumn& column, const std::byte* row) {
-    append_at_most(bytes, max_bytes(*column.column), [&](WireWriter& out) { write_value(out, column, row); });
+    append_at_most(bytes, max_bytes(column), [&](WireWriter& out) { write_value(out, column, row); });
 }
 
 void add_parameter(Parameters& parameters, const PhysicalColumn& column, const std::byte* row) {
-    if (is_null(*column.column, row)) return parameters.add_null(static_cast<std::uint32_t>(column.type));
+    if (is_null(column, row)) return parameters.add_null(static_cast<std::uint32_t>(column.type));
     parameters.begin(static_cast<std::uint32_t>(column.type));
     std::string value;
     append_value(value, column, row);
@@ -163,10 +229,10 @@ void add_parameter(Parameters& parameters, const PhysicalColumn& column, const s
 }
 
 void add_columns(Parameters& parameters, const PhysicalTable& table, RowSpan rows) {
-    for (const PhysicalColumn& column : table.columns) {
+    for (const PhysicalColumn& column : table.written) {
         if (column.column->role == Role::generated) continue;
-        parameters.begin_array(column.type, rows.count, column.column->nullable);
-        append_at_most(parameters.buffer(), rows.count * max_bytes(*column.column), [&](WireWriter& out) {
+        parameters.begin_array(column.type, rows.count, column.column->nullable || column.absent_is_null);
+        append_at_most(parameters.buffer(), rows.count * max_bytes(column), [&](WireWriter& out) {
             for (std::size_t i = 0; i < rows.count; ++i) write_value(out, column, rows.row(i));
         });
     }
@@ -175,40 +241,44 @@ void add_columns(Parameters& parameters, const PhysicalTable& table, RowSpan row
 void append_copy_rows(std::string& bytes, const PhysicalTable& table, RowSpan rows) {
     append_at_most(bytes, rows.count * max_row_bytes(table), [&](WireWriter& out) {
         for (std::size_t i = 0; i < rows.count; ++i) {
-            out.int16(static_cast<std::int16_t>(table.columns.size()));
-            for (const PhysicalColumn& column : table.columns) write_value(out, column, rows.row(i));
+            out.int16(static_cast<std::int16_t>(table.written.size()));
+            for (const PhysicalColumn& column : table.written) write_value(out, column, rows.row(i));
         }
     });
 }
 
 void decode_row(const Result& result, int row, int first_column, const PhysicalTable& table, std::byte* into) {
+    if (table.existing) std::memcpy(into, table.existing->blank.data(), table.existing->blank.size());
     int index = first_column;
     for (const PhysicalColumn& column : table.columns) {
         if (result.is_null(row, index)) {
-            set_absent(into, *column.column);
+            decode_null(table, column, into);
         } else {
             decode_value(table, column, result.bytes(row, index), into);
         }
         ++index;
     }
+    if (table.existing) complete_row(table, into);
 }
 
 void decode_copy_row(std::string_view bytes, const PhysicalTable& table, std::byte* into) {
     const auto cut = [&] { throw Error(ErrorCode::corrupt, fmt::format("{}: a row of COPY that is cut", table.name)); };
     if (bytes.size() < 2 || get_int16(bytes.data()) != static_cast<std::int16_t>(table.columns.size())) cut();
     bytes.remove_prefix(2);
+    if (table.existing) std::memcpy(into, table.existing->blank.data(), table.existing->blank.size());
     for (const PhysicalColumn& column : table.columns) {
         if (bytes.size() < 4) cut();
         const std::int32_t length = get_int32(bytes.data());
         bytes.remove_prefix(4);
         if (length < 0) {
-            set_absent(into, *column.column);
+            decode_null(table, column, into);
             continue;
         }
         if (bytes.size() < static_cast<std::size_t>(length)) cut();
         decode_value(table, column, bytes.substr(0, static_cast<std::size_t>(length)), into);
         bytes.remove_prefix(static_cast<std::size_t>(length));
     }
+    if (table.existing) complete_row(table, into);
 }
 
 std::string literal(std::string_view text) {

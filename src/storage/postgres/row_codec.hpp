@@ -15,6 +15,9 @@ namespace marketdb::storage::postgres {
 
 /// Whether a column of this kind can be read from and written to a column of this type.
 [[nodiscard]] bool can_hold(TypeId type, Kind kind) noexcept;
+/// The same for tables of other programs: also numbers that keep less than a double, other widths of integers, and times as
+/// milliseconds since 1970 in a bigint.
+[[nodiscard]] bool can_convert(TypeId type, Kind kind) noexcept;
 
 /// Appends one value with its length in front (-1: null), as both COPY and arrays have it.
 /// Errors: invalid_argument  the type cannot hold the value; names the column.
@@ -23,10 +26,10 @@ void append_value(std::string& bytes, const PhysicalColumn& column, const std::b
 /// Adds one value as a parameter of its own.
 void add_parameter(Parameters& parameters, const PhysicalColumn& column, const std::byte* row);
 
-/// Adds one array parameter for each column: its values of all rows.
+/// Adds one array parameter for each written column: its values of all rows.
 void add_columns(Parameters& parameters, const PhysicalTable& table, RowSpan rows);
 
-/// Appends rows as COPY .. FROM STDIN (FORMAT binary) takes them, all columns of the table in order. The stream's header
+/// Appends rows as COPY .. FROM STDIN (FORMAT binary) takes them, the written columns of the table in order. The stream's header
 /// and end are `kCopyHeader` and `kCopyEnd`.
 /// https://www.postgresql.org/docs/15/sql-copy.html, Binary Format
 void append_copy_rows(std::string& bytes, const PhysicalTable& table, RowSpan rows);

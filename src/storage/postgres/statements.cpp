@@ -16,15 +16,27 @@ void append(std::string& list, std::string_view separator, std::string_view item
     list += item;
 }
 
-bool is_in(std::span<const std::uint8_t> indexes, const Table& table, const Column& column) {
-    return std::any_of(indexes.begin(), indexes.end(), [&](std::uint8_t index) { return &table.at(index) == &column; });
+bool is_in(const std::vector<const Column*>& columns, const Column& column) {
+    return std::find(columns.begin(), columns.end(), &column) != columns.end();
 }
 
-/// Of the columns that this database has, in the order of `indexes`.
+/// Of the columns that this database has and orders by, in the order of `indexes`.
 std::vector<const PhysicalColumn*> columns_at(const PhysicalTable& table, std::span<const std::uint8_t> indexes) {
     std::vector<const PhysicalColumn*> found;
     for (const std::uint8_t index : indexes) {
-        if (const PhysicalColumn* column = table.find(table.table->at(index))) found.push_back(column);
+        const PhysicalColumn* column = table.find(table.table->at(index));
+        if (column != nullptr && column->orders) found.push_back(column);
+    }
+    return found;
+}
+
+/// The key as it is written.
+std::vector<const PhysicalColumn*> key_of(const PhysicalTable& table) {
+    std::vector<const PhysicalColumn*> found;
+    for (const Column* column : table.key) {
+        const auto written = std::find_if(table.written.begin(), table.written.end(),
+                                          [column](const PhysicalColumn& one) { return one.column == column; });
+        found.push_back(&*written);
     }
     return found;
 }
@@ -76,9 +88,9 @@ std::string merged(const PhysicalColumn& column, std::string_view later) {
 std::string differs(const PhysicalTable& table, std::string_view later) {
     std::string stored;
     std::string becomes;
-    for (const PhysicalColumn& column : table.columns) {
+    for (const PhysicalColumn& column : table.written) {
         const Role role = column.column->role;
-        if (is_in(table.table->key, *table.table, *column.column)) continue;
+        if (is_in(table.key, *column.column)) continue;
         if (role != Role::value && role != Role::received_at) continue;
         append(stored, ", ", fmt::format("t.{}", column.name));
         append(becomes, ", ", merged(column, later));
@@ -86,17 +98,41 @@ std::string differs(const PhysicalTable& table, std::string_view later) {
     return stored.empty() ? std::string() : fmt::format("({}) IS DISTINCT FROM ({})", stored, becomes);
 }
 
-/// What an upsert does with a row whose key is there already.
-std::string on_conflict(const PhysicalTable& table) {
+/// The sequence where it is no part of the key but says which of two rows is the newer; null: there is none.
+const PhysicalColumn* number_of(const PhysicalTable& table) {
+    if (table.is_own()) return nullptr;
+    const auto found = std::find_if(table.written.begin(), table.written.end(), [&](const PhysicalColumn& column) {
+        return column.column->role == Role::sequence && !is_in(table.key, *column.column);
+    });
+    return found == table.written.end() ? nullptr : &*found;
+}
+
+/// When a row replaces the one of its key that is there already; empty: never.
+std::string replaces(const PhysicalTable& table, std::string_view later) {
+    std::string condition = differs(table, later);
+    const PhysicalColumn* number = number_of(table);
+    if (condition.empty() || number == nullptr) return condition;
+    // Of two rows of one time the one that came last stays, in whatever order they are written.
+    return fmt::format("({0} AND coalesce(t.{1}, 0) <= coalesce({2}.{1}, 0))", condition, number->name, later);
+}
+
+/// What the columns of a row become that is replaced.
+std::string assignments_of(const PhysicalTable& table, std::string_view later) {
     std::string assignments;
-    for (const PhysicalColumn& column : table.columns) {
-        if (is_in(table.table->key, *table.table, *column.column)) continue;
-        const std::string value = merged(column, "excluded");
+    const PhysicalColumn* number = number_of(table);
+    for (const PhysicalColumn& column : table.written) {
+        if (is_in(table.key, *column.column)) continue;
+        const std::string value = &column == number ? fmt::format("{}.{}", later, column.name) : merged(column, later);
         if (!value.empty()) append(assignments, ", ", fmt::format("{} = {}", column.name, value));
     }
-    const std::string difference = differs(table, "excluded");
-    if (difference.empty()) return "DO NOTHING";
-    return fmt::format("DO UPDATE SET {} WHERE {}", assignments, difference);
+    return assignments;
+}
+
+/// What an upsert does with a row whose key is there already.
+std::string on_conflict(const PhysicalTable& table) {
+    const std::string condition = replaces(table, "excluded");
+    if (condition.empty()) return "DO NOTHING";
+    return fmt::format("DO UPDATE SET {} WHERE {}", assignments_of(table, "excluded"), condition);
 }
 
 /// Widens what `series` says of the distance between the two clocks to what the rows of `written` have. Inserted rows are seen to
@@ -135,6 +171,57 @@ void add_range(std::string& conditions, const PhysicalTable& table, const TimeRa
     if (is_present(range.end)) append(conditions, " AND ", fmt::format("{} < {}", time, literal(range.end)));
 }
 
+std::string is_same_key(const std::vector<const PhysicalColumn*>& key, std::string_view other) {
+    std::string conditions;
+    for (const PhysicalColumn* column : key)
+        append(conditions, " AND ", fmt::format("t.{0} = {1}.{0}", column->name, other));
+    return conditions;
+}
+
+/// `FROM ..`: the rows of the parameters (`i`) that are not stored as they are, each with what is stored of its key (`t`).
+std::string unlike_stored(const PhysicalTable& table, const std::vector<const PhysicalColumn*>& key,
+                          const TimeRange& range) {
+    std::string arrays;
+    std::size_t number = 0;
+    for (const PhysicalColumn& column : table.written) {
+        append(arrays, ", ", fmt::format("${}::{}", ++number, array_type(column.type)));
+    }
+    std::string is_same = is_same_key(key, "i");
+    if (table.is_partitioned || table.is_chunked()) add_range(is_same, table, range);
+    const std::string difference = replaces(table, "i");
+    // A limit keeps the planner from joining: it would read the whole table where a probe for each row is cheaper.
+    return fmt::format(
+        "FROM unnest({0}) AS i ({1}) LEFT JOIN LATERAL (SELECT * FROM {2} AS t WHERE {3} LIMIT 1) AS t ON true WHERE "
+        "t.{4} IS NULL{5}",
+        arrays, written_list(table), table.name, is_same, key.front()->name,
+        difference.empty() ? std::string() : " OR " + difference);
+}
+
+/// The same upsert where no trigger counts. Without a unique key there is no conflict to act on, so what is stored already is
+/// updated beside the insert.
+std::string upsert_existing(const PhysicalTable& table, const std::vector<const PhysicalColumn*>& key,
+                            const TimeRange& range) {
+    const std::string wanted =
+        fmt::format("WITH wanted AS MATERIALIZED (SELECT {}, t.{} IS NULL AS is_new {})", written_list(table, "i."),
+                    key.front()->name, unlike_stored(table, key, range));
+    const std::string insert = fmt::format("INSERT INTO {} AS t ({}) SELECT {} FROM wanted", table.name,
+                                           written_list(table), written_list(table));
+    if (table.existing->has_unique_key) {
+        return fmt::format(
+            "{}, written AS ({} ON CONFLICT ({}) {} RETURNING 1) SELECT (SELECT count(*) FROM written), (SELECT "
+            "count(*) "
+            "FROM wanted WHERE is_new)",
+            wanted, insert, names(key), on_conflict(table));
+    }
+    std::string is_same = is_same_key(key, "w");
+    if (table.is_chunked()) add_range(is_same, table, range);
+    return fmt::format(
+        "{}, written AS ({} WHERE is_new), changed AS (UPDATE {} AS t SET {} FROM wanted AS w WHERE NOT w.is_new AND "
+        "{}) "
+        "SELECT count(*), count(*) FILTER (WHERE is_new) FROM wanted",
+        wanted, insert, table.name, assignments_of(table, "w"), is_same);
+}
+
 /// The key's columns behind those of the series.
 std::vector<const PhysicalColumn*> rest_of_key(const PhysicalTable& table) {
     return columns_at(table, table.table->key.subspan(table.table->series.size()));
@@ -154,25 +241,15 @@ std::string column_list(const PhysicalTable& table, std::string_view prefix) {
     return list;
 }
 
-std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range) {
-    std::string arrays;
-    std::size_t number = 0;
-    for (const PhysicalColumn& column : table.columns) {
-        append(arrays, ", ", fmt::format("${}::{}", ++number, array_type(column.type)));
-    }
-    const std::vector<const PhysicalColumn*> key = columns_at(table, table.table->key);
-    std::string is_same;
-    for (const PhysicalColumn* column : key) append(is_same, " AND ", fmt::format("t.{0} = i.{0}", column->name));
-    if (table.is_partitioned) add_range(is_same, table, range);
+std::string written_list(const PhysicalTable& table, std::string_view prefix) {
+    std::string list;
+    for (const PhysicalColumn& column : table.written) append(list, ", ", fmt::format("{}{}", prefix, column.name));
+    return list;
+}
 
-    const std::string difference = differs(table, "i");
-    // A limit keeps the planner from joining: it would read the whole table where a probe for each row is cheaper.
-    const std::string wanted = fmt::format(
-        "SELECT {0} FROM unnest({1}) AS i ({2}) LEFT JOIN LATERAL (SELECT * FROM {3} AS t WHERE {4} LIMIT 1) AS t ON "
-        "true "
-        "WHERE t.{5} IS NULL{6}",
-        column_list(table, "i."), arrays, column_list(table), table.name, is_same, key.front()->name,
-        difference.empty() ? std::string() : " OR " + difference);
+std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range) {
+    const std::vector<const PhysicalColumn*> key = key_of(table);
+    if (!table.is_own()) return upsert_existing(table, key, range);
     const bool is_dataset = table.table->dataset.has_value();
     std::string answer = "1";
     if (is_dataset) {
@@ -181,13 +258,15 @@ std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, con
                              table.name_of(*table.table->find(Role::received_at)));
     }
     return fmt::format(
-        "WITH written AS (INSERT INTO {} AS t ({}) {} ON CONFLICT ({}) {} RETURNING {}){} SELECT count(*) FROM written",
-        table.name, column_list(table), wanted, names(key), on_conflict(table), answer,
-        is_dataset ? widen_skew(table, schema) : std::string());
+        "WITH written AS (INSERT INTO {} AS t ({}) SELECT {} {} ON CONFLICT ({}) {} RETURNING {}){} SELECT count(*) "
+        "FROM "
+        "written",
+        table.name, written_list(table), written_list(table, "i."), unlike_stored(table, key, range), names(key),
+        on_conflict(table), answer, is_dataset ? widen_skew(table, schema) : std::string());
 }
 
 std::string copy_in_sql(const PhysicalTable& table) {
-    return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)", table.name, column_list(table));
+    return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)", table.name, written_list(table));
 }
 
 std::string insert_one_sql(const PhysicalTable& table) {
@@ -195,7 +274,7 @@ std::string insert_one_sql(const PhysicalTable& table) {
     std::string values;
     std::string id;
     std::size_t number = 0;
-    for (const PhysicalColumn& column : table.columns) {
+    for (const PhysicalColumn& column : table.written) {
         if (column.column->role == Role::generated) {
             id = column.name;
             continue;
@@ -203,15 +282,16 @@ std::string insert_one_sql(const PhysicalTable& table) {
         append(list, ", ", column.name);
         append(values, ", ", fmt::format("${}", ++number));
     }
-    return fmt::format("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING RETURNING {}", table.name, list, values,
-                       id);
+    // Where others made the constraints, which one it was is worth telling.
+    return fmt::format("INSERT INTO {} ({}) VALUES ({}){} RETURNING {}", table.name, list, values,
+                       table.is_own() ? " ON CONFLICT DO NOTHING" : "", id);
 }
 
 std::string update_one_sql(const PhysicalTable& table) {
     std::string assignments;
     std::string id;
     std::size_t number = 0;
-    for (const PhysicalColumn& column : table.columns) {
+    for (const PhysicalColumn& column : table.written) {
         if (column.column->role == Role::generated) {
             id = column.name;
             continue;
@@ -272,6 +352,40 @@ std::string latest_sql(const PhysicalTable& table, const TimeRange& range) {
         "{} ORDER BY {} LIMIT 1) AS l",
         arrays, keys, column_list(table), table.name, conditions,
         order_by(columns_at(table, table.table->order), true));
+}
+
+std::string lock_series_sql(const PhysicalTable& table) {
+    return fmt::format(
+        "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({} || place, 0)) FROM "
+        "unnest($1::integer[]) AS place",
+        literal("marketdb " + table.name + " "));
+}
+
+std::string find_series_sql(const PhysicalTable& table) {
+    const std::vector<const PhysicalColumn*> by = columns_at(table, table.table->series);
+    const std::string& time = table.name_of(*table.table->find(Role::event_time));
+    const std::string keys = names(by);
+    if (!table.existing->has_series_index) {
+        return fmt::format("SELECT {0}, min({1}), max({1}) FROM {2} GROUP BY {0} ORDER BY {0}", keys, time, table.name);
+    }
+    // From one series to the next by the index, however many rows lie between.
+    std::string is_series;
+    for (const PhysicalColumn* column : by) {
+        append(is_series, " AND ", fmt::format("o.{0} = k.{0}", column->name));
+    }
+    const std::string edge =
+        fmt::format("(SELECT o.{0} FROM {1} AS o WHERE {2} ORDER BY o.{0}", time, table.name, is_series);
+    return fmt::format(
+        "WITH RECURSIVE k AS ((SELECT {0} FROM {1} ORDER BY {0} LIMIT 1) UNION ALL SELECT n.* FROM k CROSS JOIN "
+        "LATERAL "
+        "(SELECT {0} FROM {1} AS o WHERE ({2}) > ({3}) ORDER BY {0} LIMIT 1) AS n) SELECT {0}, {4} LIMIT 1), {4} DESC "
+        "LIMIT 1) FROM k",
+        keys, table.name, names(by, "o."), names(by, "k."), edge);
+}
+
+std::string count_series_sql(const PhysicalTable& table) {
+    const std::string keys = names(columns_at(table, table.table->series));
+    return fmt::format("SELECT {0}, count(*) FROM {1} GROUP BY {0}", keys, table.name);
 }
 
 std::string count_before_sql(const PhysicalTable& table, const SeriesKey& series, Timestamp cutoff,

@@ -29,6 +29,9 @@ class SchemaName {
 /// `"symbol_id", "timestamp", ..`, each with `prefix` (`t.`) in front.
 [[nodiscard]] std::string column_list(const PhysicalTable& table, std::string_view prefix = {});
 
+/// The same of the columns that are written.
+[[nodiscard]] std::string written_list(const PhysicalTable& table, std::string_view prefix = {});
+
 /// `COPY .. FROM STDIN (FORMAT binary)`.
 [[nodiscard]] std::string copy_in_sql(const PhysicalTable& table);
 
@@ -47,11 +50,19 @@ struct TimeRange {
 };
 
 /// Upserts rows that come as one array a column, by the rule of `storage::merge`. Rows that are there already and equal are read
-/// and nothing more: no lock, no log. Answers how many rows were inserted or updated; after it `kInsertedSql` says how many of
-/// them were inserted.
+/// and nothing more: no lock, no log. Answers how many rows were inserted or updated. Of our own tables `kInsertedSql` says after
+/// it how many of them were inserted; of others a second column does. (If another program inserts one of the rows meanwhile, it
+/// counts as inserted here too.)
 ///
-/// @param range  Of the rows' event times; what is read on a partitioned table.
+/// On a table without a unique key only the lock of `lock_series_sql` keeps two marketdb writers from doubling rows.
+///
+/// @param range  Of the rows' event times; what is read on a table that is partitioned by them.
 [[nodiscard]] std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range);
+
+/// Locks some of 512 places (`$1`, an array, sorted) until the end of the transaction. A series has the place id % 512, so that
+/// no batch needs more locks than the server has room for.
+[[nodiscard]] std::string lock_series_sql(const PhysicalTable& table);
+inline constexpr std::int32_t kSeriesLocks = 512;
 
 /// How many rows the last statement of this transaction inserted into a dataset's table, as its trigger counted.
 inline constexpr std::string_view kInsertedSql =
@@ -64,6 +75,11 @@ inline constexpr std::string_view kInsertedSql =
 /// The newest row of each series of `$1..` (one array for each series column) within the range, each with its place in the
 /// arrays (from 1) in front.
 [[nodiscard]] std::string latest_sql(const PhysicalTable& table, const TimeRange& range);
+
+/// Series of a table for which nobody keeps them: the columns that tell them apart, and the first and last time of each.
+[[nodiscard]] std::string find_series_sql(const PhysicalTable& table);
+/// Their rows, counted: the columns that tell them apart, and the count.
+[[nodiscard]] std::string count_series_sql(const PhysicalTable& table);
 
 /// Deletes the oldest rows of a series before a cut-off, at most `limit` (0: all). Answers the count.
 [[nodiscard]] std::string erase_sql(const PhysicalTable& table, const SeriesKey& series, Timestamp cutoff,

@@ -13,7 +13,9 @@ Store::Store(const Config& config, asio::any_io_executor executor, std::shared_p
 
 asio::awaitable<void> Store::prepare(Connection& connection, Deadline deadline) {
     for (const Table* table : all_tables()) {
-        if (table->dataset) co_await partitions_.read(connection, physical(*table), deadline);
+        if (table->dataset && !catalogue_.is_existing()) {
+            co_await partitions_.read(connection, physical(*table), deadline);
+        }
     }
 }
 

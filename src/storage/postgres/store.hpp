@@ -23,6 +23,7 @@
 #include "storage/postgres/connection.hpp"
 #include "storage/postgres/partitions.hpp"
 #include "storage/postgres/pool.hpp"
+#include "storage/postgres/server_error.hpp"
 #include "storage/postgres/transaction.hpp"
 #include "storage/table.hpp"
 
@@ -57,6 +58,10 @@ class Store {
     awaitable<ChangeMarks> poll_changes(Deadline deadline);
     awaitable<DatabaseStats> stats(Deadline deadline);
 
+    // store_existing.cpp
+    /// Counts the rows of series of which nobody keeps a count.
+    awaitable<void> count_rows(std::vector<SeriesInfo>& series, Deadline deadline);
+
  private:
     /// SQL texts of one table, made once.
     struct Texts {
@@ -74,11 +79,16 @@ class Store {
 
     awaitable<WriteResult> write_once(const PhysicalTable& table, RowSpan rows, bool copies, Deadline deadline);
     awaitable<WriteResult> upsert(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<WriteResult> write_conformed(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     awaitable<WriteResult> copy(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
-    awaitable<std::optional<std::int64_t>> write_row(Connection& connection, Step step, Deadline deadline);
+    awaitable<std::optional<std::int64_t>> write_row(const PhysicalTable& table, const std::byte* row, Step step,
+                                                     Deadline deadline);
+    awaitable<std::optional<std::int64_t>> run_and_commit(Connection& connection, Step step, Deadline deadline);
     awaitable<std::uint64_t> erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
                                    std::string_view sql, Deadline deadline);
     awaitable<void> ensure_partitions(const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    [[nodiscard]] TimeRange range_to_read(const PhysicalTable& table, RowSpan rows) const;
+    [[nodiscard]] std::string column_of(const PhysicalTable& table, const ServerError& said) const;
     [[nodiscard]] Remedy remedy_for(const std::exception_ptr& failure, bool copied) const;
     awaitable<void> refuse(const PhysicalTable& table, RowSpan rows, std::exception_ptr failure, Deadline deadline);
     awaitable<std::size_t> find_refused_row(const PhysicalTable& table, RowSpan rows, Deadline deadline);
@@ -97,6 +107,19 @@ class Store {
     awaitable<void> latest_within(const PhysicalTable& table, std::span<const SeriesKey> series,
                                   const std::vector<std::size_t>& places, TimeRange range,
                                   std::vector<std::vector<std::byte>>& newest, Deadline deadline);
+    awaitable<void> latest_partitioned(const PhysicalTable& table, std::span<const SeriesKey> series,
+                                       std::vector<std::vector<std::byte>>& newest, Deadline deadline);
+
+    // store_existing.cpp
+    awaitable<WriteResult> upsert_existing(Connection& connection, const PhysicalTable& table, RowSpan rows,
+                                           Deadline deadline);
+    awaitable<void> latest_existing(const PhysicalTable& table, std::span<const SeriesKey> series,
+                                    std::vector<std::vector<std::byte>>& newest, Deadline deadline);
+    awaitable<Timestamp> newest_time(const PhysicalTable& table, Deadline deadline);
+    awaitable<std::vector<SeriesInfo>> existing_series(std::optional<Dataset> dataset, Deadline deadline);
+    awaitable<ChangeMarks> existing_marks(Deadline deadline);
+    awaitable<DatabaseStats> existing_stats(Deadline deadline);
+    awaitable<DatasetStats> existing_dataset_stats(const PhysicalTable& table, Deadline deadline);
 
     const Config& config_;
     boost::asio::any_io_executor executor_;

@@ -71,10 +71,17 @@ TimeRange range_of(const ScanRequest& request) {
     return range;
 }
 
+/// Without a column for accounts there is only one.
+bool may_hold(const PhysicalTable& table, const SeriesKey& series) {
+    const Column* account = table.table->find("account");
+    return account == nullptr || table.find(*account) != nullptr || series.account == Balance{}.account;
+}
+
 }  // namespace
 
 asio::awaitable<void> Store::scan(const ScanRequest& request, RowSink& sink, Deadline deadline) {
     const PhysicalTable& table = physical(*request.table);
+    if (request.series && !may_hold(table, *request.series)) co_return;
     const TimeRange whole = range_of(request);
     // The server counts in bigint; nobody has as many rows.
     const bool is_limited = request.limit > 0 && request.limit < std::numeric_limits<std::int64_t>::max();
@@ -143,38 +150,45 @@ asio::awaitable<void> Store::latest(const Table& logical, std::span<const Series
     if (series.empty()) co_return;
     const PhysicalTable& table = physical(logical);
     std::vector<std::vector<std::byte>> newest(series.size());
-    if (!table.is_partitioned) {
+    if (!table.is_own()) {
+        co_await latest_existing(table, series, newest, deadline);
+    } else if (table.is_partitioned) {
+        co_await latest_partitioned(table, series, newest, deadline);
+    } else {
         std::vector<std::size_t> all(series.size());
         std::iota(all.begin(), all.end(), std::size_t{0});
         const TimeRange always;
         co_await latest_within(table, series, all, always, newest, deadline);
-    } else {
-        // Where each series ends is known; so each is looked for in one piece of time, and few partitions are touched.
-        const std::vector<Timestamp> times = co_await newest_times(table, series, deadline);
-        std::map<Timestamp, std::pair<TimeRange, std::vector<std::size_t>>> by_piece;
-        for (std::size_t i = 0; i < series.size(); ++i) {
-            if (!is_present(times[i])) continue;
-            const TimeRange piece = partitions_.piece_of(table, times[i]);
-            auto& [range, places] = by_piece[piece.start];
-            range = piece;
-            places.push_back(i);
-        }
-        for (const auto& [start, piece] : by_piece) {
-            co_await latest_within(table, series, piece.second, piece.first, newest, deadline);
-        }
-        // Rows that others deleted are missed by `series`: the few that are not where they should be are looked for everywhere.
-        std::vector<std::size_t> missing;
-        for (std::size_t i = 0; i < series.size(); ++i) {
-            if (is_present(times[i]) && newest[i].empty()) missing.push_back(i);
-        }
-        const TimeRange always;
-        if (!missing.empty()) co_await latest_within(table, series, missing, always, newest, deadline);
     }
     for (const std::vector<std::byte>& row : newest) {
         if (row.empty()) continue;
         std::memcpy(sink.slot(), row.data(), row.size());
         if (!sink.commit()) co_return;
     }
+}
+
+/// Where each series ends is known; so each is looked for in one piece of time, and few partitions are touched.
+asio::awaitable<void> Store::latest_partitioned(const PhysicalTable& table, std::span<const SeriesKey> series,
+                                                std::vector<std::vector<std::byte>>& newest, Deadline deadline) {
+    const std::vector<Timestamp> times = co_await newest_times(table, series, deadline);
+    std::map<Timestamp, std::pair<TimeRange, std::vector<std::size_t>>> by_piece;
+    for (std::size_t i = 0; i < series.size(); ++i) {
+        if (!is_present(times[i])) continue;
+        const TimeRange piece = partitions_.piece_of(table, times[i]);
+        auto& [range, places] = by_piece[piece.start];
+        range = piece;
+        places.push_back(i);
+    }
+    for (const auto& [start, piece] : by_piece) {
+        co_await latest_within(table, series, piece.second, piece.first, newest, deadline);
+    }
+    // Rows that others deleted are missed by `series`: the few that are not where they should be are looked for everywhere.
+    std::vector<std::size_t> missing;
+    for (std::size_t i = 0; i < series.size(); ++i) {
+        if (is_present(times[i]) && newest[i].empty()) missing.push_back(i);
+    }
+    const TimeRange always;
+    if (!missing.empty()) co_await latest_within(table, series, missing, always, newest, deadline);
 }
 
 /// The newest rows of some of the series, within a range, into their places.
@@ -186,7 +200,8 @@ asio::awaitable<void> Store::latest_within(const PhysicalTable& table, std::span
     for (const std::size_t place : places) wanted.push_back(series[place]);
     const std::string sql = latest_sql(table, range);
     const Parameters parameters = series_parameters(table, wanted);
-    const Step step{sql, &parameters, !table.is_partitioned};
+    const bool has_bounds = is_present(range.start) || is_present(range.end);
+    const Step step{sql, &parameters, !has_bounds};
     auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
     const Result found = co_await on_connection(pool_, body, deadline);
     for (int row = 0; row < found.rows(); ++row) {
@@ -198,6 +213,10 @@ asio::awaitable<void> Store::latest_within(const PhysicalTable& table, std::span
 
 asio::awaitable<std::vector<SeriesInfo>> Store::series(std::optional<Dataset> dataset, Deadline deadline) {
     std::vector<SeriesInfo> all;
+    if (catalogue_.is_existing()) {
+        all = co_await existing_series(dataset, deadline);
+        co_return all;
+    }
     const std::string sql = fmt::format(
         "SELECT series_id, account, asset_name, rows, first_timestamp, last_timestamp, min_skew, max_skew FROM {} "
         "WHERE "
@@ -237,13 +256,17 @@ asio::awaitable<std::uint64_t> Store::count_before(const Table& logical, SeriesK
 
 asio::awaitable<ChangeMarks> Store::poll_changes(Deadline deadline) {
     pool_->maintain();
+    ChangeMarks marks;
+    if (catalogue_.is_existing()) {
+        marks = co_await existing_marks(deadline);
+        co_return marks;
+    }
     // Rows that are neither ours nor were there before are others'. What others write over a stored key is not seen by this.
     const std::string sql = fmt::format("SELECT version, (SELECT coalesce(sum(rows), 0) FROM {})::bigint FROM {}",
                                         schema().table("series"), schema().table("reference_version"));
     const Step step{sql, nullptr, true};
     auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
     const Result found = co_await on_connection(pool_, body, deadline);
-    ChangeMarks marks;
     if (found.rows() == 0) throw Error(ErrorCode::corrupt, "reference_version has no row");
     marks.reference = static_cast<std::uint64_t>(found.integer(0, 0));
     marks.data = static_cast<std::uint64_t>(found.integer(0, 1) - own_rows_);
@@ -251,6 +274,11 @@ asio::awaitable<ChangeMarks> Store::poll_changes(Deadline deadline) {
 }
 
 asio::awaitable<DatabaseStats> Store::stats(Deadline deadline) {
+    DatabaseStats stats;
+    if (catalogue_.is_existing()) {
+        stats = co_await existing_stats(deadline);
+        co_return stats;
+    }
     const std::string counts = fmt::format(
         "SELECT (SELECT count(*) FROM {0}), (SELECT count(*) FROM {0} WHERE is_active), (SELECT count(*) FROM {1}), "
         "(SELECT count(*) FROM {1} WHERE is_active), (SELECT count(*) FROM {2}), (SELECT count(*) FROM {3}), "
@@ -269,7 +297,6 @@ asio::awaitable<DatabaseStats> Store::stats(Deadline deadline) {
     auto body = [&](Connection& connection) { return read(connection, steps, deadline); };
     const std::vector<Result> found = co_await on_connection(pool_, body, deadline);
 
-    DatabaseStats stats;
     for (const Dataset dataset : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
         DatasetStats& one = stats.datasets.emplace_back();
         one.dataset = dataset;

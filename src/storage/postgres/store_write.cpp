@@ -12,6 +12,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "storage/postgres/existing_rows.hpp"
 #include "storage/postgres/row_codec.hpp"
 #include "storage/postgres/server_error.hpp"
 #include "storage/postgres/store.hpp"
@@ -66,6 +67,18 @@ void stamp(const Table& table, std::byte* row, std::string_view name, Timestamp 
 
 asio::awaitable<WriteResult> Store::write(RowSpan rows, Deadline deadline) {
     const PhysicalTable& table = physical(*rows.table);
+    Conformed conformed;
+    if (!table.is_own()) {
+        conformed = conform(table, rows, config_.allow_rounding);
+        rows.count = conformed.count;
+    }
+    WriteResult result = co_await write_conformed(table, rows, deadline);
+    result.folded += conformed.folded;
+    result.rounded += conformed.rounded;
+    co_return result;
+}
+
+asio::awaitable<WriteResult> Store::write_conformed(const PhysicalTable& table, RowSpan rows, Deadline deadline) {
     bool copies = is_worth_copying(table, rows);
     for (int new_partitions = 0;;) {
         std::exception_ptr failure;
@@ -93,6 +106,7 @@ asio::awaitable<WriteResult> Store::write(RowSpan rows, Deadline deadline) {
                 copies = false;
                 break;
             case Remedy::new_partitions:
+                if (!table.is_own()) co_await refuse(table, rows, failure, deadline);
                 if (++new_partitions > kMaxNewPartitionTries) std::rethrow_exception(failure);
                 partitions_.forget(table);
                 break;
@@ -123,6 +137,7 @@ asio::awaitable<void> Store::ensure_partitions(const PhysicalTable& table, RowSp
 asio::awaitable<WriteResult> Store::write_once(const PhysicalTable& table, RowSpan rows, bool copies,
                                                Deadline deadline) {
     auto body = [&](Connection& connection) {
+        if (!table.is_own()) return upsert_existing(connection, table, rows, deadline);
         return copies ? copy(connection, table, rows, deadline) : upsert(connection, table, rows, deadline);
     };
     WriteResult result = co_await on_connection(pool_, body, deadline);
@@ -180,7 +195,7 @@ asio::awaitable<WriteResult> Store::copy(Connection& connection, const PhysicalT
 }
 
 bool Store::is_worth_copying(const PhysicalTable& table, RowSpan rows) {
-    if (rows.count < kMinCopyRows || !table.table->dataset) return false;
+    if (rows.count < kMinCopyRows || !table.table->dataset || !table.is_own()) return false;
     if (without_copy_.empty()) return true;
     bool is_worth = true;
     for_each_series(rows, [&](const SeriesKey& series) {
@@ -210,12 +225,19 @@ asio::awaitable<void> Store::refuse(const PhysicalTable& table, RowSpan rows, st
 
     const std::size_t row = co_await find_refused_row(table, rows, deadline);
     const ServerError& said = refused->said();
-    const std::string column = said.column.empty() ? said.constraint : said.column;
+    const std::string column = column_of(table, said);
     const bool is_unknown = said.sqlstate == "23503";
-    throw Error(is_unknown ? code_of_unknown(said.column) : ErrorCode::constraint,
+    throw Error(is_unknown ? code_of_unknown(column) : ErrorCode::constraint,
                 fmt::format("{} row {} ({}): {}{}", table.table->name, row, describe_key(*table.table, rows.row(row)),
                             column.empty() ? std::string() : fmt::format("column {}: ", column), said.text()),
                 said.sqlstate);
+}
+
+/// What a refusal is about: a column, else the columns of a constraint, else its name.
+std::string Store::column_of(const PhysicalTable& table, const ServerError& said) const {
+    if (!said.column.empty() || table.is_own()) return said.column.empty() ? said.constraint : said.column;
+    const auto found = table.existing->checks.find(said.constraint);
+    return found == table.existing->checks.end() || found->second.empty() ? said.constraint : found->second;
 }
 
 /// The first row that the server refuses: by halves, in transactions that are rolled back.
@@ -238,7 +260,7 @@ asio::awaitable<bool> Store::is_refused(const PhysicalTable& table, RowSpan rows
     Parameters parameters;
     for (std::size_t first = 0; first < rows.count && !refused; first += kUpsertRowsAtOnce) {
         const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
-        const std::string sql = upsert_sql(table, schema(), partitions_.piece_of(table, part));
+        const std::string sql = upsert_sql(table, schema(), range_to_read(table, part));
         parameters.clear();
         add_columns(parameters, table, part);
         const Step step{sql, &parameters, true};
@@ -261,13 +283,14 @@ asio::awaitable<void> Store::insert_one(const Table& logical, std::byte* row, De
     const PhysicalTable& table = physical(logical);
     stamp(logical, row, "created_at", now(), false);
     stamp(logical, row, "updated_at", now(), false);
+    const RowSpan one{&logical, row, 1};
+    if (!table.is_own()) static_cast<void>(conform(table, one, config_.allow_rounding));
     Parameters parameters;
-    for (const PhysicalColumn& column : table.columns) {
+    for (const PhysicalColumn& column : table.written) {
         if (column.column->role != Role::generated) add_parameter(parameters, column, row);
     }
     const Step step{texts(table).insert_one, &parameters, true};
-    auto body = [&](Connection& connection) { return write_row(connection, step, deadline); };
-    const std::optional<std::int64_t> id = co_await on_connection(pool_, body, deadline);
+    const std::optional<std::int64_t> id = co_await write_row(table, row, step, deadline);
     if (!id) {
         throw Error(ErrorCode::constraint,
                     fmt::format("{}: a row with {} is there already", logical.name, describe_key(logical, row)));
@@ -279,20 +302,40 @@ asio::awaitable<bool> Store::update_one(const Table& logical, const std::byte* r
     const PhysicalTable& table = physical(logical);
     std::vector<std::byte> changed(row, row + logical.row_size);
     stamp(logical, changed.data(), "updated_at", now(), true);
+    const RowSpan one{&logical, changed.data(), 1};
+    if (!table.is_own()) static_cast<void>(conform(table, one, config_.allow_rounding));
     Parameters parameters;
     const Column& id = *logical.find(Role::generated);
-    for (const PhysicalColumn& column : table.columns) {
+    for (const PhysicalColumn& column : table.written) {
         if (column.column != &id) add_parameter(parameters, column, changed.data());
     }
     add_parameter(parameters, *table.find(id), row);
     const Step step{texts(table).update_one, &parameters, true};
-    auto body = [&](Connection& connection) { return write_row(connection, step, deadline); };
-    const std::optional<std::int64_t> found = co_await on_connection(pool_, body, deadline);
+    const std::optional<std::int64_t> found = co_await write_row(table, changed.data(), step, deadline);
     co_return found.has_value();
 }
 
-/// Runs a statement that answers the id of the row that it wrote, and commits.
-asio::awaitable<std::optional<std::int64_t>> Store::write_row(Connection& connection, Step step, Deadline deadline) {
+/// Runs a statement that answers the id of the row that it wrote. A refusal names the row.
+asio::awaitable<std::optional<std::int64_t>> Store::write_row(const PhysicalTable& table, const std::byte* row,
+                                                              Step step, Deadline deadline) {
+    auto body = [&](Connection& connection) { return run_and_commit(connection, step, deadline); };
+    std::optional<StatementError> refused;
+    std::optional<std::int64_t> id;
+    try {
+        id = co_await on_connection(pool_, body, deadline);
+    } catch (const StatementError& error) {
+        if (table.is_own() || error.code() != ErrorCode::constraint) throw;
+        refused = error;
+    }
+    if (!refused) co_return id;
+    throw Error(ErrorCode::constraint,
+                fmt::format("{} ({}): column {}: {}", table.table->name, describe_key(*table.table, row),
+                            column_of(table, refused->said()), refused->said().text()),
+                refused->sqlstate());
+}
+
+asio::awaitable<std::optional<std::int64_t>> Store::run_and_commit(Connection& connection, Step step,
+                                                                   Deadline deadline) {
     const std::span<const Step> steps(&step, 1);
     const std::vector<Result> answers = co_await begin(connection, steps, deadline);
     std::optional<std::int64_t> id;
@@ -317,9 +360,10 @@ asio::awaitable<std::uint64_t> Store::erase(Connection& connection, const Physic
     const std::span<const Step> steps(&step, 1);
     const std::vector<Result> answers = co_await begin(connection, steps, deadline);
     const auto erased = static_cast<std::uint64_t>(answers.front().integer(0, 0));
-    const std::string shrink = shrink_series_sql(table, schema(), series, erased);
+    const bool is_counted = erased > 0 && table.is_own();
+    const std::string shrink = is_counted ? shrink_series_sql(table, schema(), series, erased) : std::string();
     const Step last{shrink};
-    const std::span<const Step> keeps(&last, erased > 0 ? 1 : 0);
+    const std::span<const Step> keeps(&last, is_counted ? 1 : 0);
     co_await commit(connection, keeps, deadline);
     co_return erased;
 }
