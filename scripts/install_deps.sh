@@ -7,7 +7,7 @@ declare -A packages=(
     [build]="g++ cmake ninja-build pkg-config libsqlite3-dev libfmt-dev libyaml-cpp-dev libarchive-dev zlib1g-dev
              libssl-dev libpq-dev libcli11-dev libspdlog-dev"
     [test]="git libgtest-dev libgmock-dev nlohmann-json3-dev gcovr gzip xz-utils zip zstd
-            postgresql postgresql-client pgbouncer openssl"
+            postgresql postgresql-client pgbouncer openssl python3-asyncpg"
     [check]="git python3 shellcheck libbenchmark-dev libgtest-dev libgmock-dev nlohmann-json3-dev"
 )
 
