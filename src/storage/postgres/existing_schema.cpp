@@ -279,7 +279,8 @@ Capabilities capabilities_of(const PhysicalTables& tables, const Relations& rela
                                       [](const Column* column) { return column->role == Role::sequence; });
     able.keeps_received_at = has_column(tables, table_of<BookTicker>(), "received_at");
     able.exact_doubles = are_exact(tables);
-    able.unknown_side = is_nullable(relations, "book_ticker_snapshots", "bid_price");
+    able.unknown_side = is_nullable(relations, "book_ticker_snapshots", "bid_price") &&
+                        is_nullable(relations, "trade_snapshots", "side");
     able.unique_trades = trades != tables.end() && trades->second.existing->has_unique_key;
     able.dated_contracts = has_column(tables, table_of<Symbol>(), "expires_at");
     able.own_tables = false;
