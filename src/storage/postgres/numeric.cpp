@@ -204,7 +204,7 @@ NumericType NumericType::from(std::int32_t modifier) noexcept {
 std::optional<double> as_numeric(double value, NumericType type) noexcept {
     if (type.precision == 0) return value;
     if (const std::optional<std::int64_t> scaled = as_scaled(value, type.scale)) {
-        const std::uint64_t digits = static_cast<std::uint64_t>(std::abs(*scaled));
+        const auto digits = static_cast<std::uint64_t>(std::abs(*scaled));
         if (count_digits(digits) > type.precision) return std::nullopt;
         return value;
     }

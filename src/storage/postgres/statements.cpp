@@ -147,9 +147,8 @@ std::string widen_skew(const PhysicalTable& table, const SchemaName& schema) {
     return fmt::format(
         ", widened AS (UPDATE {} AS s SET min_skew = least(s.min_skew, w.least), max_skew = greatest(s.max_skew, "
         "w.greatest) FROM (SELECT {}, (extract(epoch FROM min({} - {})) * 1000000)::bigint AS least, (extract(epoch "
-        "FROM "
-        "max({} - {})) * 1000000)::bigint AS greatest FROM written GROUP BY {}) AS w WHERE s.dataset = '{}' AND {} AND "
-        "(s.min_skew > w.least OR s.max_skew < w.greatest OR (s.min_skew IS NULL AND w.least IS NOT NULL)))",
+        "FROM max({} - {})) * 1000000)::bigint AS greatest FROM written GROUP BY {}) AS w WHERE s.dataset = '{}' AND "
+        "{} AND (s.min_skew > w.least OR s.max_skew < w.greatest OR (s.min_skew IS NULL AND w.least IS NOT NULL)))",
         schema.table("series"), names(by), table.name_of(*table.table->find(Role::received_at)),
         table.name_of(*table.table->find(Role::event_time)), table.name_of(*table.table->find(Role::received_at)),
         table.name_of(*table.table->find(Role::event_time)), names(by), to_string(*table.table->dataset), matches);
@@ -209,8 +208,7 @@ std::string upsert_existing(const PhysicalTable& table, const std::vector<const 
     if (table.existing->has_unique_key) {
         return fmt::format(
             "{}, written AS ({} ON CONFLICT ({}) {} RETURNING 1) SELECT (SELECT count(*) FROM written), (SELECT "
-            "count(*) "
-            "FROM wanted WHERE is_new)",
+            "count(*) FROM wanted WHERE is_new)",
             wanted, insert, names(key), on_conflict(table));
     }
     std::string is_same = is_same_key(key, "w");
@@ -259,8 +257,7 @@ std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, con
     }
     return fmt::format(
         "WITH written AS (INSERT INTO {} AS t ({}) SELECT {} {} ON CONFLICT ({}) {} RETURNING {}){} SELECT count(*) "
-        "FROM "
-        "written",
+        "FROM written",
         table.name, written_list(table), written_list(table, "i."), unlike_stored(table, key, range), names(key),
         on_conflict(table), answer, is_dataset ? widen_skew(table, schema) : std::string());
 }
@@ -348,8 +345,7 @@ std::string latest_sql(const PhysicalTable& table, const TimeRange& range) {
     add_range(conditions, table, range);
     return fmt::format(
         "SELECT k.place, l.* FROM unnest({}) WITH ORDINALITY AS k ({}, place) CROSS JOIN LATERAL (SELECT {} FROM {} "
-        "WHERE "
-        "{} ORDER BY {} LIMIT 1) AS l",
+        "WHERE {} ORDER BY {} LIMIT 1) AS l",
         arrays, keys, column_list(table), table.name, conditions,
         order_by(columns_at(table, table.table->order), true));
 }
@@ -377,9 +373,8 @@ std::string find_series_sql(const PhysicalTable& table) {
         fmt::format("(SELECT o.{0} FROM {1} AS o WHERE {2} ORDER BY o.{0}", time, table.name, is_series);
     return fmt::format(
         "WITH RECURSIVE k AS ((SELECT {0} FROM {1} ORDER BY {0} LIMIT 1) UNION ALL SELECT n.* FROM k CROSS JOIN "
-        "LATERAL "
-        "(SELECT {0} FROM {1} AS o WHERE ({2}) > ({3}) ORDER BY {0} LIMIT 1) AS n) SELECT {0}, {4} LIMIT 1), {4} DESC "
-        "LIMIT 1) FROM k",
+        "LATERAL (SELECT {0} FROM {1} AS o WHERE ({2}) > ({3}) ORDER BY {0} LIMIT 1) AS n) SELECT {0}, {4} LIMIT 1), "
+        "{4} DESC LIMIT 1) FROM k",
         keys, table.name, names(by, "o."), names(by, "k."), edge);
 }
 
