@@ -225,6 +225,9 @@ class DatabaseManager {
     [[nodiscard]] PerformanceStats get_performance_stats() const;
     void reset_cache_stats() noexcept;
 
+    /// The connections that operations share. Answers at once also when all are busy; needs no deadline.
+    awaitable<PoolStats> get_pool_stats();
+
     /// Forgets latest rows (and has reference data read again at the next tick) whose `EXCHANGE:SYMBOL`, of balances
     /// `EXCHANGE:ASSET`, fits the pattern (`*` any run of characters, any case). Returns how many latest rows went.
     std::size_t cache_invalidate(CacheCategory category = CacheCategory::all, std::string_view pattern = "*");

@@ -185,17 +185,20 @@ struct SeriesStats {
     Timestamp last = kNoTime;
 };
 
-/// The connections to a server. All 0 on an embedded database, which has none.
+/// The connections of one manager, and counts since `initialize()`; the manager's own looking for changes is among them. On
+/// SQLite one connection writes and `reader_threads` read (in memory one does both), each opened when it is first needed.
 struct PoolStats {
-    std::uint64_t size = 0;  ///< Open connections.
+    std::uint64_t size = 0;  ///< Open connections: idle and busy ones.
     std::uint64_t idle = 0;
     std::uint64_t busy = 0;
     std::uint64_t waiting = 0;  ///< Operations that wait for one.
     std::uint64_t min_size = 0;
     std::uint64_t max_size = 0;
-    std::uint64_t made = 0;     ///< Since `initialize()`.
-    std::uint64_t dropped = 0;  ///< Closed since then: idle too long, too old, lost, or left in an unknown state.
-    std::uint64_t waits = 0;    ///< Operations that did not get one at once.
+    std::uint64_t acquired = 0;  ///< How often an operation got one. An operation may need several, one after another.
+    std::uint64_t waits = 0;     ///< How often one was not free at once.
+    std::uint64_t timeouts = 0;  ///< How often none came free within the deadline.
+    std::uint64_t made = 0;      ///< Connections opened.
+    std::uint64_t dropped = 0;   ///< Connections closed: idle too long, too old, lost, or left in an unknown state.
 };
 
 /// Counters of the caches since `initialize()` or `reset_cache_stats()`.

@@ -115,6 +115,8 @@ PerformanceStats DatabaseManager::get_performance_stats() const { return impl_->
 
 void DatabaseManager::reset_cache_stats() noexcept { impl_->reset_counts(); }
 
+awaitable<PoolStats> DatabaseManager::get_pool_stats() { return Impl::run(impl_, impl_->engine().pool_stats()); }
+
 awaitable<MigrationStatus> DatabaseManager::migrate_status(Deadline deadline) {
     return Impl::run(impl_, impl_->engine().migrate_status(impl_->resolve(deadline)), Impl::Needs::nothing);
 }

@@ -104,6 +104,8 @@ class Engine {
 
     virtual awaitable<ChangeMarks> poll_changes(Deadline deadline) = 0;
     virtual awaitable<DatabaseStats> stats(Deadline deadline) = 0;
+    /// Waits for no connection.
+    virtual awaitable<PoolStats> pool_stats() = 0;
     /// Operations that wait or run.
     [[nodiscard]] virtual std::size_t pending() const noexcept = 0;
 

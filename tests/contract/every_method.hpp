@@ -61,7 +61,8 @@ inline std::vector<MethodCall> every_reading_method(const Symbol& symbol) {
 /// Those that answer from memory while the manager is open.
 inline std::vector<MethodCall> every_memory_method(const Symbol& symbol) {
     const ExchangeId exchange = symbol.exchange_id;
-    return {{"get_all_exchanges", [](DatabaseManager& db) { db.wait(db.get_all_exchanges()); }},
+    return {{"get_pool_stats", [](DatabaseManager& db) { db.wait(db.get_pool_stats()); }},
+            {"get_all_exchanges", [](DatabaseManager& db) { db.wait(db.get_all_exchanges()); }},
             {"get_symbols_by_exchange", [=](DatabaseManager& db) { db.wait(db.get_symbols_by_exchange(exchange)); }}};
 }
 

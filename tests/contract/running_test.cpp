@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -396,13 +397,69 @@ TEST_P(RunningShared, MorePendingOperationsThanAllowedAreRefusedAndTheOthersAreS
     EXPECT_EQ(manager->wait(manager->get_book_ticker_history()).rows.size(), 5U);
 }
 
+TEST_P(Running, ThePoolCountsItsConnectionsAndWhoGotOne) {
+    const SymbolId symbol = make_symbol().id;
+    ASSERT_TRUE(wait_until([&] { return wait(db().get_pool_stats()).busy == 0; }));
+    const PoolStats before = wait(db().get_pool_stats());
+    EXPECT_GE(before.size, 1U);
+    EXPECT_EQ(before.idle, before.size);
+    EXPECT_EQ(before.waiting, 0U);
+    EXPECT_GE(before.min_size, 1U);
+    EXPECT_LE(before.size, before.max_size);
+    EXPECT_EQ(before.made, before.size);
+    EXPECT_EQ(before.dropped, 0U);
+    EXPECT_EQ(before.timeouts, 0U);
+    EXPECT_GT(before.acquired, 0U);
+    store(quote(symbol, kNoon, 1, 2));
+    EXPECT_EQ(stored_quotes().size(), 1U);
+    const PoolStats after = wait(db().get_pool_stats());
+    EXPECT_GE(after.acquired, before.acquired + 2);
+    EXPECT_EQ(after.size, after.idle + after.busy);
+    EXPECT_EQ(after.timeouts, 0U);
+}
+
+TEST_P(RunningShared, ThePoolCountsWhoWaitsAndWhoWaitedTooLong) {
+    const SymbolId symbol = make_symbol().id;
+    store(quote(symbol, kNoon - 1s, 1, 2));
+    close();
+    Config settings = config();
+    settings.poll_interval = 1h;
+    settings.busy_timeout = 600s;
+    settings.postgres.pool_max_size = 1;
+    const auto manager = open(settings);
+    const auto stats = [&] { return manager->wait(manager->get_pool_stats()); };
+    const auto lock = target().lock_writes(folder());
+    ContextThread own;
+    Started running(own.context(),
+                    manager->insert_book_ticker_snapshots({quote(symbol, kNoon, 1, 2)}, Deadline::never()));
+    ASSERT_TRUE(wait_until([&] { return stats().busy == 1; }));
+    Started waiting(own.context(),
+                    manager->insert_book_ticker_snapshots({quote(symbol, kNoon + 1s, 1, 2)}, Deadline::in(200ms)));
+    EXPECT_TRUE(wait_until([&] { return waiting.is_done() || stats().waiting == 1; }));
+    EXPECT_TRUE(wait_until([&] { return waiting.is_done(); }));
+    EXPECT_EQ(waiting.code(), ErrorCode::timeout);
+    const PoolStats late = stats();
+    EXPECT_EQ(late.busy, 1U);
+    EXPECT_EQ(late.waiting, 0U);
+    EXPECT_EQ(late.timeouts, 1U);
+    EXPECT_GE(late.waits, 1U);
+    lock->release();
+    ASSERT_TRUE(wait_until([&] { return running.is_done(); }));
+    EXPECT_EQ(running.code(), std::nullopt);
+    EXPECT_TRUE(wait_until([&] { return stats().busy == 0; }));
+    EXPECT_EQ(stored_quotes(), (Lines{"-1000ms #0 bid 1x1 ask 2x2", "+0ms #0 bid 1x1 ask 2x2"}));
+}
+
 TEST_P(Running, CloseWaitsForOperationsInFlight) {
     const SymbolId symbol = make_symbol().id;
     ContextThread own;
     std::vector<BookTicker> rows;
     for (int i = 0; i < 50'000; ++i) rows.push_back(quote(symbol, kNoon + i * 1ms, 1, 2));
     Started write(own.context(), db().insert_book_ticker_snapshots(std::move(rows), Deadline::never()));
-    ASSERT_TRUE(wait_until([&] { return write.is_done() || db().get_performance_stats().pending_operations > 0; }));
+    // Its turn on the thread comes after that of the write, which is in flight by then.
+    std::promise<void> begun;
+    asio::post(own.context(), [&] { begun.set_value(); });
+    begun.get_future().wait();
     db().wait(db().close());
     EXPECT_TRUE(wait_until([&] { return write.is_done(); }));
     EXPECT_EQ(write.code(), std::nullopt) << "it was in flight and has ended";

@@ -84,6 +84,7 @@ asio::awaitable<Lease> Pool::acquire(Deadline deadline) {
     if (waiters_.empty()) {
         if (std::unique_ptr<Connection> connection = take_idle()) {
             ++busy_;
+            ++acquired_;
             co_return Lease(self, std::move(connection));
         }
     }
@@ -92,7 +93,10 @@ asio::awaitable<Lease> Pool::acquire(Deadline deadline) {
     const Turn turn(*this, waiter);
     connect_if_wanted();
     while (waiter.connection == nullptr && waiter.failure == nullptr) {
-        if (steady_clock::now() >= deadline.at) refuse_late();
+        if (steady_clock::now() >= deadline.at) {
+            ++timeouts_;
+            refuse_late();
+        }
         waiter.wake.expires_at(deadline.at);
         boost::system::error_code ignored;
         co_await waiter.wake.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -103,6 +107,7 @@ asio::awaitable<Lease> Pool::acquire(Deadline deadline) {
         }
     }
     if (waiter.failure != nullptr) std::rethrow_exception(waiter.failure);
+    ++acquired_;
     co_return Lease(self, std::move(waiter.connection));
 }
 
@@ -247,9 +252,11 @@ PoolStats Pool::stats() const noexcept {
     stats.waiting = waiters_.size();
     stats.min_size = config_.postgres.pool_min_size;
     stats.max_size = config_.postgres.pool_max_size;
+    stats.acquired = acquired_;
+    stats.waits = waits_;
+    stats.timeouts = timeouts_;
     stats.made = made_;
     stats.dropped = dropped_;
-    stats.waits = waits_;
     return stats;
 }
 

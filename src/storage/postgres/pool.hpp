@@ -94,9 +94,11 @@ class Pool : public std::enable_shared_from_this<Pool> {
     std::uint32_t failures_ = 0;  // attempts that failed since the last that did not
     bool pausing_ = false;
     bool closed_ = false;
+    std::uint64_t acquired_ = 0;
+    std::uint64_t waits_ = 0;
+    std::uint64_t timeouts_ = 0;
     std::uint64_t made_ = 0;
     std::uint64_t dropped_ = 0;
-    std::uint64_t waits_ = 0;
 };
 
 }  // namespace marketdb::storage::postgres

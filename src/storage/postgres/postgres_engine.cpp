@@ -231,6 +231,18 @@ asio::awaitable<DatabaseStats> PostgresEngine::stats(Deadline deadline) {
     co_return result;
 }
 
+asio::awaitable<PoolStats> PostgresEngine::pool_stats() {
+    require_same_process();
+    // Not counted as pending: who looks for the reason of a jam is not held up by it.
+    const PoolStats stats = co_await run_on(executor_, pool_stats_here());
+    co_return stats;
+}
+
+asio::awaitable<PoolStats> PostgresEngine::pool_stats_here() {
+    if (!pool_) throw Error(ErrorCode::closed, "the database is not open");
+    co_return pool_->stats();
+}
+
 asio::awaitable<MigrationStatus> PostgresEngine::migrate_status(Deadline deadline) {
     MigrationStatus status = co_await run(status_here(resolve(deadline)));
     co_return status;

@@ -47,6 +47,7 @@ class PostgresEngine final : public Engine {
     awaitable<void> reclaim(Deadline deadline) override;
     awaitable<ChangeMarks> poll_changes(Deadline deadline) override;
     awaitable<DatabaseStats> stats(Deadline deadline) override;
+    awaitable<PoolStats> pool_stats() override;
     [[nodiscard]] std::size_t pending() const noexcept override { return pending_.load(std::memory_order_relaxed); }
 
     awaitable<MigrationStatus> migrate_status(Deadline deadline) override;
@@ -70,6 +71,7 @@ class PostgresEngine final : public Engine {
     awaitable<Catalogue> open_own(Connection& connection, Catalogue catalogue, Deadline deadline);
     void open_existing(Catalogue& catalogue) const;
     awaitable<void> close_here();
+    awaitable<PoolStats> pool_stats_here();
     awaitable<MigrationStatus> status_here(Deadline deadline);
     awaitable<std::vector<MigrationStep>> up_here(Deadline deadline);
     awaitable<std::vector<MigrationStep>> down_here(std::uint32_t version, Deadline deadline);

@@ -231,6 +231,12 @@ asio::awaitable<DatabaseStats> SqliteEngine::stats(Deadline deadline) {
     co_return result;
 }
 
+asio::awaitable<PoolStats> SqliteEngine::pool_stats() {
+    require_same_process();
+    if (!open_.load(std::memory_order_acquire)) throw Error(ErrorCode::closed, "the database is not open");
+    co_return workers_->stats();
+}
+
 asio::awaitable<MigrationStatus> SqliteEngine::migrate_status(Deadline deadline) {
     require_same_process();
     workers_->start_writer();

@@ -41,6 +41,7 @@ class SqliteEngine final : public Engine {
     awaitable<void> reclaim(Deadline deadline) override;
     awaitable<ChangeMarks> poll_changes(Deadline deadline) override;
     awaitable<DatabaseStats> stats(Deadline deadline) override;
+    awaitable<PoolStats> pool_stats() override;
     [[nodiscard]] std::size_t pending() const noexcept override { return pending_.load(std::memory_order_relaxed); }
 
     awaitable<MigrationStatus> migrate_status(Deadline deadline) override;

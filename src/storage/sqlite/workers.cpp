@@ -61,6 +61,8 @@ void Workers::start_writer() {
     stopping_ = false;
     threads_.push_back(start_service_thread([this] { run_writer(); }));
     has_writer_ = true;
+    counts_ = {};
+    counts_.made = 1;
     threads_.push_back(start_service_thread([this] { run_watch(); }));
 }
 
@@ -69,6 +71,7 @@ void Workers::start_readers(std::uint32_t count) {
     if (has_readers_ || stopping_) return;
     for (std::uint32_t i = 0; i < count; ++i) threads_.push_back(start_service_thread([this] { run_reader(); }));
     has_readers_ = true;
+    readers_ = count;
 }
 
 void Workers::submit(Lane lane, Job& job) {
@@ -80,6 +83,7 @@ void Workers::submit(Lane lane, Job& job) {
         accepted = has_writer_ && !stopping_;
         // A memory database has no readers: its one connection does all.
         lane = has_readers_ ? lane : Lane::writer;
+        if (accepted && busy(lane) + queue(lane).size() >= threads_of(lane)) ++counts_.waits;
         if (accepted) queue(lane).push_back(&job);
         // Deadlines mostly come in order, so this wakes the watch once in a while, not for every job.
         if (accepted && deadline < watch_until_) {
@@ -138,6 +142,7 @@ void Workers::stop(Moment patience) {
     }
     const std::scoped_lock lock(mutex_);
     has_writer_ = has_readers_ = false;
+    readers_ = open_readers_ = 0;
     watch_until_ = Moment::max();
 }
 
@@ -149,13 +154,29 @@ Job* Workers::next(Lane lane) {
     Job* job = waiting.front();
     waiting.pop_front();
     running_.push_back(job);
+    ++busy(lane);
+    ++counts_.acquired;
     return job;
 }
 
-void Workers::finish(Job& job) {
+PoolStats Workers::stats() {
+    const std::scoped_lock lock(mutex_);
+    PoolStats stats = counts_;
+    stats.busy = busy_writers_ + busy_readers_;
+    // A thread that reads for the first time is busy before it has its connection.
+    stats.size = std::max<std::uint64_t>(1 + open_readers_, stats.busy);
+    stats.idle = stats.size - stats.busy;
+    stats.waiting = writer_queue_.size() + reader_queue_.size();
+    stats.min_size = 1;
+    stats.max_size = 1 + readers_;
+    return stats;
+}
+
+void Workers::finish(Lane lane, Job& job) {
     bool is_idle = false;
     {
         const std::scoped_lock lock(mutex_);
+        --busy(lane);
         std::erase(running_, &job);
         is_idle = writer_queue_.empty() && reader_queue_.empty() && running_.empty();
     }
@@ -169,7 +190,7 @@ void Workers::run_writer() {
         JobContext context{database_, open ? &database_.store() : nullptr, open ? &database_.connection() : nullptr,
                            job->control()};
         job->run(context);
-        finish(*job);
+        finish(Lane::writer, *job);
         database_.tidy();
     }
 }
@@ -178,8 +199,14 @@ void Workers::run_reader() {
     Reader reader;
     while (Job* job = next(Lane::readers)) {
         read(*job, reader);
-        finish(*job);
+        finish(Lane::readers, *job);
     }
+}
+
+void Workers::note_open_reader() {
+    const std::scoped_lock lock(mutex_);
+    ++open_readers_;
+    ++counts_.made;
 }
 
 void Workers::read(Job& job, Reader& reader) {
@@ -189,6 +216,7 @@ void Workers::read(Job& job, Reader& reader) {
             reader.connection = database_.open_reader(job.control());
             reader.store = std::make_unique<Store>(*reader.connection);
             reader.identity = database_.identity_of_readers();
+            note_open_reader();
         }
         // An answer out of a file that was removed would be out of date for ever, and silently so.
         reader.identity.require_same();
@@ -215,6 +243,7 @@ std::vector<Job*> Workers::take_expired(Moment now) {
                 return false;
             }
             expired.push_back(job);
+            ++counts_.timeouts;
             return true;
         });
     }

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include <marketdb/queries.hpp>
+
 #include "storage/completion.hpp"
 #include "storage/sqlite/control.hpp"
 #include "storage/sqlite/database.hpp"
@@ -87,6 +89,8 @@ class Workers {
     void submit(Lane lane, Job& job);
     /// Ends a job: at once if it waits, at its next look if it runs.
     void cancel(Job& job);
+    /// Of the connections that the jobs run on; while the database is open.
+    [[nodiscard]] PoolStats stats();
     /// Lets all jobs end, those that have not by then are cancelled. Then no thread runs.
     void stop(std::chrono::steady_clock::time_point patience);
 
@@ -98,7 +102,7 @@ class Workers {
     void run_reader();
     void run_watch();
     [[nodiscard]] Job* next(Lane lane);
-    void finish(Job& job);
+    void finish(Lane lane, Job& job);
     /// What a reading thread keeps.
     struct Reader {
         std::unique_ptr<Connection> connection;
@@ -106,7 +110,10 @@ class Workers {
         FileIdentity identity;
     };
     void read(Job& job, Reader& reader);
+    void note_open_reader();
     [[nodiscard]] Queue& queue(Lane lane) noexcept { return lane == Lane::writer ? writer_queue_ : reader_queue_; }
+    [[nodiscard]] std::size_t& busy(Lane lane) noexcept { return lane == Lane::writer ? busy_writers_ : busy_readers_; }
+    [[nodiscard]] std::size_t threads_of(Lane lane) const noexcept { return lane == Lane::writer ? 1 : readers_; }
     std::vector<Job*> take_expired(Moment now);
 
     Database& database_;
@@ -121,6 +128,11 @@ class Workers {
     Queue reader_queue_;
     std::vector<Job*> running_;
     std::vector<std::thread> threads_;
+    std::size_t busy_writers_ = 0;
+    std::size_t busy_readers_ = 0;
+    std::size_t readers_ = 0;       // threads
+    std::size_t open_readers_ = 0;  // connections
+    PoolStats counts_;              // what only grows
     Moment watch_until_ = Moment::max();
     bool has_writer_ = false;
     bool has_readers_ = false;
