@@ -7,7 +7,7 @@
 /// One function a command; each returns the exit code or throws (see main.cpp).
 namespace marketdb::cli {
 
-int run_init(const GlobalOptions& global);
+int run_init(const GlobalOptions& global, const InitOptions& options);
 int run_import(const GlobalOptions& global, const ImportArguments& arguments);
 int run_export(const GlobalOptions& global, const ReadOptions& options);
 int run_copy(const GlobalOptions& global, const CopyArguments& arguments, const ReadOptions& options);

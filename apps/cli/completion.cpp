@@ -16,6 +16,7 @@ constexpr std::string_view kDatasetNames = "book-tickers quotes trades funding-r
 std::string_view values_of(std::string_view name) {
     constexpr std::pair<std::string_view, std::string_view> kValues[] = {
         {"--order", "asc desc"},
+        {"--roles", "owner writer reader"},
         {"--clock", "event received"},
         {"--on-error", "stop quarantine"},
         {"--format", "csv ndjson"},

@@ -238,8 +238,23 @@ void describe_looking(CLI::App& app, CommandLine& line) {
 
 void describe_upkeep(CLI::App& app, CommandLine& line) {
     CLI::App* init = add_command(app, "init", "Make the database, if it is not there yet",
-                                 {"marketdb init", "marketdb --db sqlite:other.db init"});
-    init->callback([&line] { line.run = [&line] { return run_init(line.global); }; });
+                                 {"marketdb init", "marketdb --db sqlite:other.db init",
+                                  "marketdb --db 'postgresql://localhost/market?schema=desk' init --roles"});
+    CLI::Option* roles =
+        init->add_option("--roles", line.init.which,
+                         "Make nothing: print SQL for psql that makes an owner, a writer and a reader (or only one) of "
+                         "a PostgreSQL schema")
+            ->type_name("[owner|writer|reader]")
+            ->expected(0, 1)
+            ->check(CLI::IsMember({"", "owner", "writer", "reader"}));
+    init->add_option("--owner", line.init.owner, "The owner's name (that of the schema and _owner)")->type_name("ROLE");
+    init->add_option("--writer", line.init.writer, "The writer's")->type_name("ROLE");
+    init->add_option("--reader", line.init.reader, "The reader's")->type_name("ROLE");
+    for (const char* name : {"--owner", "--writer", "--reader"}) init->get_option(name)->needs(roles);
+    init->callback([&line, roles] {
+        line.init.prints_roles = roles->count() > 0;
+        line.run = [&line] { return run_init(line.global, line.init); };
+    });
 
     CLI::App* cleanup =
         add_command(app, "cleanup", "Remove old rows, by event time",

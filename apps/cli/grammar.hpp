@@ -17,6 +17,7 @@ struct CommandLine {
     FormatFlags flags;
     SymbolsOptions symbols;
     StatsOptions stats;
+    InitOptions init;
     CleanupArguments cleanup;
     MigrateOptions migrate;
     DemoOptions demo;

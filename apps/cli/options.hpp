@@ -75,6 +75,12 @@ struct StatsOptions {
     FormatFlags flags;
 };
 
+struct InitOptions {
+    bool prints_roles = false;
+    std::string which;  ///< owner, writer or reader; empty: all three.
+    std::string owner, writer, reader;
+};
+
 struct CleanupArguments {
     std::string older_than, dataset;
     bool dry_run = false, yes = false, json = false;

@@ -3,12 +3,15 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include <marketdb/config.hpp>
+#include <marketdb/error.hpp>
+#include <marketdb/roles.hpp>
 
 #include "commands.hpp"
 #include "diagnostics.hpp"
@@ -49,6 +52,24 @@ void print_cleanup(const CleanupResult& result, const std::optional<Dataset>& on
     output().flush();
 }
 
+int print_roles(const DatabaseChoice& choice, const InitOptions& options) {
+    RoleScripts scripts;
+    try {
+        scripts = role_scripts(choice.config, {options.owner, options.writer, options.reader});
+    } catch (const Error& error) {
+        throw UsageError(error.what());
+    }
+    const std::pair<std::string_view, const std::string*> all[] = {
+        {"owner", &scripts.owner}, {"writer", &scripts.writer}, {"reader", &scripts.reader}};
+    for (const auto& [role, script] : all) {
+        if (!options.which.empty() && options.which != role) continue;
+        if (options.which.empty() && role != "owner") output().line("");
+        output().write(*script);
+    }
+    output().flush();
+    return kOk;
+}
+
 std::uint64_t rows_stored(Session& session) {
     std::uint64_t rows = 0;
     for (const DatasetStats& one : session.stats().datasets) rows += one.rows;
@@ -70,8 +91,9 @@ CleanupResult clean_up(Session& session, const CleanupOptions& options) {
 
 }  // namespace
 
-int run_init(const GlobalOptions& global) {
+int run_init(const GlobalOptions& global, const InitOptions& options) {
     DatabaseChoice choice = choose_database(global);
+    if (options.prints_roles) return print_roles(choice, options);
     const bool is_file = choice.config.engine == EngineKind::sqlite && choice.config.sqlite_path != ":memory:";
     const bool was_there = is_file && std::filesystem::exists(choice.config.sqlite_path);
     Session session(std::move(choice), Access::create);

@@ -12,5 +12,6 @@
 #include <marketdb/measures.hpp>
 #include <marketdb/models.hpp>
 #include <marketdb/queries.hpp>
+#include <marketdb/roles.hpp>
 #include <marketdb/time.hpp>
 #include <marketdb/transfer.hpp>

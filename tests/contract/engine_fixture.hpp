@@ -51,11 +51,19 @@ class EngineFixture {
 
     /// The settings of `db()`; the same clock, and short polls so that tests need not wait.
     [[nodiscard]] Config config() const {
-        Config settings = target_.config(folder_.path());
+        Config settings = is_owner_ ? target_.owner_config(folder_.path()) : target_.config(folder_.path());
         settings.clock = clock_;
         settings.poll_interval = std::chrono::milliseconds(5);
         settings.program = "contract test";
         return settings;
+    }
+
+    /// From here on `config()` is of a user who may make and migrate the tables. To be called before `db()`.
+    void become_owner() { is_owner_ = target_.owner_config != nullptr; }
+    /// The same; and nothing is there yet, not even tables.
+    void start_empty() {
+        become_owner();
+        if (target_.make_empty) target_.make_empty(folder());
     }
 
     /// The manager, opened.
@@ -143,6 +151,7 @@ class EngineFixture {
     TemporaryFolder folder_;
     std::shared_ptr<WalkableClock> clock_ = std::make_shared<WalkableClock>();
     std::unique_ptr<DatabaseManager> db_;
+    bool is_owner_ = false;
 };
 
 /// Base of the suites that run against every engine.

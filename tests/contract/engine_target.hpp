@@ -9,6 +9,8 @@
 #include <vector>
 
 #include <marketdb/config.hpp>
+#include <marketdb/database_manager.hpp>
+#include <marketdb/roles.hpp>
 #include <marketdb/time.hpp>
 
 #include "support/postgres_server.hpp"
@@ -38,8 +40,12 @@ struct EngineTarget {
 
     std::string name;                             ///< As in the names of tests: `SqliteFile`.
     std::function<Config(const Folder&)> config;  ///< Settings for the database of the folder.
-    /// Before and after each test; null: there is nothing to do. Then the database is empty, or absent.
+    /// The same for a user who may make and migrate the tables; null: everybody may.
+    std::function<Config(const Folder&)> owner_config;
+    /// Before and after each test; null: there is nothing to do. Then the database has no rows, or is absent.
     std::function<void(const Folder&)> set_up;
+    /// Takes the tables away; null: none are there before the first opening.
+    std::function<void(const Folder&)> make_empty;
     std::function<void(const Folder&)> tear_down;
 
     std::function<std::string(const Folder&)> shown;  ///< What messages call the database, at least.
@@ -138,13 +144,41 @@ inline Lines tables(const std::filesystem::path& folder) {
                               quoted_text(schema(folder)) + " ORDER BY tablename COLLATE \"C\"");
 }
 
+/// Of any role. Hundreds of managers are opened one after another: none makes connections that it does not need.
+inline Config config(const std::filesystem::path& folder, const std::string& parameters = {}) {
+    Config settings = Config::from_url(PostgresServer::shared().url("schema=" + schema(folder) + parameters));
+    settings.postgres.pool_min_size = 1;
+    settings.postgres.pool_max_size = 8;
+    return settings;
+}
+
 inline void make_schema(const std::filesystem::path& folder) {
     open(folder)->run("CREATE SCHEMA " + quoted_identifier(schema(folder)));
+}
+
+/// A role that owns nothing, the same in all tests; what it may do comes from the script of `marketdb init --roles`.
+inline constexpr const char* kWriter = "contract_writer";
+
+/// Makes the tables as their owner and lets the writer in.
+inline void make_tables(const std::filesystem::path& folder) {
+    make_schema(folder);
+    const Config owner = config(folder);
+    DatabaseManager manager(owner);
+    manager.wait(manager.initialize());
+    manager.wait(manager.close());
+    const RoleScripts scripts = role_scripts(owner, {.owner = std::string(kTestRole), .writer = kWriter, .reader = {}});
+    PostgresServer::shared().run_sql(kTestDatabase, scripts.writer);
 }
 
 /// Fails rather than wait for somebody who has left a transaction open.
 inline void drop_schema(const std::filesystem::path& folder) {
     open(folder)->run("SET lock_timeout = '30s'; DROP SCHEMA " + quoted_identifier(schema(folder)) + " CASCADE");
+}
+
+/// An empty schema instead.
+inline void make_empty(const std::filesystem::path& folder) {
+    drop_schema(folder);
+    make_schema(folder);
 }
 
 class WriteLock final : public ForeignWriteLock {
@@ -162,19 +196,17 @@ class WriteLock final : public ForeignWriteLock {
 
 }  // namespace postgres_target
 
-/// marketdb's own schema on PostgreSQL.
+/// marketdb's own schema on PostgreSQL, used by a role that owns nothing.
 inline EngineTarget postgres_lean_target() {
     EngineTarget target;
     target.name = "PostgresLean";
     target.config = [](const std::filesystem::path& folder) {
-        Config settings = Config::from_url(PostgresServer::shared().url("schema=" + postgres_target::schema(folder)));
-        // Hundreds of managers are opened one after another: none makes connections that it does not need.
-        settings.postgres.pool_min_size = 1;
-        settings.postgres.pool_max_size = 8;
-        return settings;
+        return postgres_target::config(folder, std::string("&user=") + postgres_target::kWriter);
     };
+    target.owner_config = [](const std::filesystem::path& folder) { return postgres_target::config(folder); };
     target.shown = &postgres_target::schema;
-    target.set_up = &postgres_target::make_schema;
+    target.set_up = &postgres_target::make_tables;
+    target.make_empty = &postgres_target::make_empty;
     target.tear_down = &postgres_target::drop_schema;
     target.run_sql = [](const std::filesystem::path& folder, const std::string& sql) {
         postgres_target::open(folder)->run(sql);

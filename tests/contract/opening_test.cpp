@@ -167,6 +167,7 @@ TEST_P(OpeningShared, TwoDesksWorkOnOneDatabase) {
 // --- open modes --------------------------------------------------------------------------------------------------------
 
 TEST_P(OpeningShared, AnEmptyDatabaseIsFilledOnlyIfTheModeAllowsToCreate) {
+    start_empty();
     for (const OpenMode mode : {OpenMode::existing, OpenMode::read_only}) {
         DatabaseManager manager(in_mode(mode));
         EXPECT_THROW(manager.wait(manager.initialize()), Error);
@@ -178,6 +179,7 @@ TEST_P(OpeningShared, AnEmptyDatabaseIsFilledOnlyIfTheModeAllowsToCreate) {
 }
 
 TEST_P(OpeningShared, AfterAFailureInitializeCanBeTriedAgain) {
+    start_empty();
     DatabaseManager manager(in_mode(OpenMode::existing));
     EXPECT_THROW(manager.wait(manager.initialize()), Error);
     make_symbol();
@@ -212,6 +214,7 @@ TEST_P(OpeningShared, AReadOnlyManagerReadsEverythingAndWritesNothing) {
 }
 
 TEST_P(OpeningShared, TheTablesOfAnotherProgramAreRefusedAndLeftAlone) {
+    start_empty();
     target().run_sql(folder(), "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('mine')");
     for (const OpenMode mode : {OpenMode::create, OpenMode::existing, OpenMode::read_only}) {
         Config settings = in_mode(mode);
@@ -247,6 +250,7 @@ TEST_P(OpeningShared, ANewerSchemaIsRefusedWithBothVersionsUnlessItSaysThatReadi
 }
 
 TEST_P(OpeningShared, AnOlderSchemaIsMigratedOnlyIfTheConfigurationSaysSo) {
+    become_owner();
     make_symbol();
     static_cast<void>(wait(db().migrate_down(2)));
     close();
@@ -349,6 +353,7 @@ TEST_P(Opening, StatusAndPlanOfACurrentSchema) {
 }
 
 TEST_P(OpeningShared, StatusAndPlanWorkBeforeInitializeAndMakeNothing) {
+    start_empty();
     DatabaseManager manager(config());
     const MigrationStatus status = manager.wait(manager.migrate_status());
     EXPECT_FALSE(status.exists);
@@ -362,6 +367,7 @@ TEST_P(OpeningShared, StatusAndPlanWorkBeforeInitializeAndMakeNothing) {
 }
 
 TEST_P(OpeningShared, UpRunsWhatThePlanSaysAndASecondTimeNothing) {
+    start_empty();
     if (target().is_file) write_file("");
     DatabaseManager manager(config());
     const std::size_t planned = manager.wait(manager.migrate_plan()).size();
@@ -372,6 +378,7 @@ TEST_P(OpeningShared, UpRunsWhatThePlanSaysAndASecondTimeNothing) {
 }
 
 TEST_P(OpeningShared, DownUndoesStepsAndUpBringsThemBack) {
+    become_owner();
     make_symbol();
     const std::vector<MigrationStep> undone = wait(db().migrate_down(1));
     ASSERT_EQ(undone.size(), 2U);
@@ -386,6 +393,7 @@ TEST_P(OpeningShared, DownUndoesStepsAndUpBringsThemBack) {
 }
 
 TEST_P(OpeningShared, DownRefusesToDropATableWithRowsAndChangesNothing) {
+    become_owner();
     const Symbol symbol = make_symbol();
     store(quote(symbol.id, kNoon, 1, 2));
     expect_error(ErrorCode::constraint, [&] { static_cast<void>(wait(db().migrate_down(0))); },

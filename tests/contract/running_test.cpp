@@ -190,6 +190,7 @@ TEST_P(RunningShared, AWriteIsCancelledWhileItWaitsForALockAndWhileItWaitsInTheQ
 }
 
 TEST_P(Running, AnOpeningThatIsCancelledAtAnyMomentCanBeRepeated) {
+    start_empty();
     ContextThread own;
     for (int round = 0; round < 20; ++round) {
         DatabaseManager manager(config());

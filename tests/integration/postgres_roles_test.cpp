@@ -1,15 +1,30 @@
 #include <string>
+#include <vector>
 
+#include <marketdb/config.hpp>
+#include <marketdb/roles.hpp>
+
+#include "cli/program.hpp"
 #include "postgres_schema_fixture.hpp"
-#include "storage/postgres/roles.hpp"
+#include "support/temporary_folder.hpp"
 
-/// The roles that the scripts make, and the views for people.
+/// The roles that `marketdb init --roles` makes, and the views for people.
 namespace marketdb::testing {
 namespace {
 
-using storage::postgres::RoleNames;
+std::string percent_encoded(const std::string& text) {
+    constexpr const char* kDigits = "0123456789ABCDEF";
+    std::string encoded;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        encoded += '%';
+        encoded += kDigits[byte / 16];
+        encoded += kDigits[byte % 16];
+    }
+    return encoded;
+}
 
-/// A schema whose owner, writer and reader came from the scripts; run by the superuser, as an administrator would.
+/// A schema whose owner, writer and reader came from what the program prints; run by the superuser, as an administrator would.
 class PostgresRoles : public PostgresSchemaTest {
  protected:
     PostgresRoles()
@@ -17,12 +32,10 @@ class PostgresRoles : public PostgresSchemaTest {
           owner_(unique_name("owner \"x\" ")),
           writer_(unique_name("Writer ")),
           reader_(unique_name("reader'")) {
-        run_script(owner_script(desk_, names()));
-        PostgresSession session(conninfo_of(owner_));
-        session.run("CREATE TABLE " + quoted_identifier(desk_) + ".schema_migrations (version integer PRIMARY KEY)");
-        for (const auto& step : storage::postgres::migrations()) apply(session, desk_, step.up.front());
-        run_script(writer_script(desk_, names()));
-        run_script(reader_script(desk_, names()));
+        run_script(printed("owner"));
+        program({"--db", url(owner_), "init"});
+        run_script(printed("writer"));
+        run_script(printed("reader"));
     }
     ~PostgresRoles() override {
         for (const std::string& role : {reader_, writer_, owner_}) {
@@ -31,6 +44,21 @@ class PostgresRoles : public PostgresSchemaTest {
         }
     }
 
+    [[nodiscard]] std::string url(const std::string& role) const {
+        return server().url("schema=" + percent_encoded(desk_) + "&user=" + percent_encoded(role));
+    }
+    /// What a run of the program that succeeds prints.
+    std::string program(const std::vector<std::string>& arguments) const {
+        const Outcome outcome = Program(folder_.path(), arguments).wait();
+        EXPECT_EQ(outcome.code, 0) << outcome.err;
+        return outcome.out;
+    }
+    [[nodiscard]] std::string printed(const std::string& role) const { return printed_for(desk_, role, names()); }
+    [[nodiscard]] std::string printed_for(const std::string& schema, const std::string& role,
+                                          const RoleNames& roles) const {
+        return program({"--db", "postgresql://nowhere.invalid/market?schema=" + percent_encoded(schema), "init",
+                        "--roles", role, "--owner", roles.owner, "--writer", roles.writer, "--reader", roles.reader});
+    }
     [[nodiscard]] RoleNames names() const { return {.owner = owner_, .writer = writer_, .reader = reader_}; }
     static void run_script(const std::string& script) { server().run_sql(kTestDatabase, script); }
     [[nodiscard]] std::unique_ptr<PostgresSession> as(const std::string& role) const { return open_in(desk_, role); }
@@ -39,6 +67,7 @@ class PostgresRoles : public PostgresSchemaTest {
     const std::string owner_;
     const std::string writer_;
     const std::string reader_;
+    const TemporaryFolder folder_;
 };
 
 void write_a_little(PostgresSession& writer) {
@@ -67,7 +96,7 @@ TEST_F(PostgresRoles, TheWriterDoesItsWork) {
     writer->run("UPDATE partitioning SET width = 'day'");
     EXPECT_EQ(writer->number("SELECT marketdb_drop_partitions('book_ticker_snapshots', '2026-12-01Z')"), 1);
     writer->run("LISTEN " + quoted_identifier(writer->value("SELECT marketdb_reference_channel()")));
-    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 0);
+    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 3);
 }
 
 TEST_F(PostgresRoles, TheWriterOwnsNothingAndMayDoNothingElse) {
@@ -120,20 +149,36 @@ TEST_F(PostgresRoles, RunningTheScriptsAgainChangesNothing) {
         "SELECT relname, relacl FROM pg_class WHERE relnamespace = " + quoted_text(quoted_identifier(desk_)) +
         "::regnamespace ORDER BY 1";
     const Rows before = server().query(kTestDatabase, rights);
-    run_script(owner_script(desk_, names()));
-    run_script(writer_script(desk_, names()));
-    run_script(reader_script(desk_, names()));
+    run_script(printed("owner"));
+    run_script(printed("writer"));
+    run_script(printed("reader"));
     EXPECT_EQ(server().query(kTestDatabase, rights), before);
 }
 
 TEST_F(PostgresRoles, ScriptsThatNeedTheTablesChangeNothingWithoutThem) {
     const std::string writer = unique_name("early_");
-    const RoleNames early{.owner = owner_, .writer = writer, .reader = writer};
+    const RoleNames early{.owner = owner_, .writer = writer, .reader = reader_};
     const std::string empty = unique_name("empty_");
-    run_script(owner_script(empty, early));
-    expect_refused("42P01", [&] { run_script(writer_script(empty, early)); });
+    run_script(printed_for(empty, "owner", early));
+    const std::string script = printed_for(empty, "writer", early);
+    expect_refused("42P01", [&] { run_script(script); });
     EXPECT_EQ(server().query(kTestDatabase, "SELECT count(*) FROM pg_roles WHERE rolname = " + quoted_text(writer)),
               Rows{"0"});
+}
+
+TEST_F(PostgresRoles, WithoutANameTheProgramPrintsAllThreeAndRunTwiceAroundInitTheySuffice) {
+    const std::string schema = unique_name("both_");
+    const RoleNames roles{.owner = owner_, .writer = writer_, .reader = reader_};
+    const std::string database = server().url("schema=" + schema + "&user=" + percent_encoded(owner_));
+    const std::string all = program({"--db", database, "init", "--roles", "--owner", roles.owner, "--writer",
+                                     roles.writer, "--reader", roles.reader});
+    EXPECT_EQ(all, printed_for(schema, "owner", roles) + "\n" + printed_for(schema, "writer", roles) + "\n" +
+                       printed_for(schema, "reader", roles));
+    expect_refused("42P01", [&] { run_script(all); });
+    program({"--db", database, "init"});
+    run_script(all);
+    const auto reader = open_in(schema, reader_);
+    EXPECT_EQ(reader->number("SELECT count(*) FROM quotes"), 0);
 }
 
 // --- views ---------------------------------------------------------------------------------------------------------

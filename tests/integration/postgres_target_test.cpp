@@ -16,6 +16,8 @@ TEST(PostgresTarget, EachFolderHasASchemaOfItsOwnThatIsEmptyAndGoesAfterwards) {
     const TemporaryFolder other;
     target.set_up(one.path());
     target.set_up(other.path());
+    target.make_empty(one.path());
+    target.make_empty(other.path());
     EXPECT_EQ(target.tables(one.path()), Lines{});
     target.run_sql(one.path(), "CREATE TABLE notes (text text); INSERT INTO notes VALUES ('mine')");
     EXPECT_EQ(target.tables(one.path()), Lines{"notes"});
@@ -30,7 +32,7 @@ TEST(PostgresTarget, EachFolderHasASchemaOfItsOwnThatIsEmptyAndGoesAfterwards) {
     EXPECT_EQ(PostgresServer::shared().query(kTestDatabase, left), Lines{});
 }
 
-TEST(PostgresTarget, ItsSettingsNameTheSchemaAndTheRoleThatOwnsIt) {
+TEST(PostgresTarget, ItsSettingsNameTheSchemaAndARoleThatOwnsNothing) {
     const EngineTarget target = postgres_lean_target();
     const TemporaryFolder folder;
     const Config config = target.config(folder.path());
@@ -38,10 +40,15 @@ TEST(PostgresTarget, ItsSettingsNameTheSchemaAndTheRoleThatOwnsIt) {
     EXPECT_EQ(config.postgres.schema, target.shown(folder.path()));
     EXPECT_EQ(config.postgres.schema.substr(0, 5), "desk_");
     target.set_up(folder.path());
-    EXPECT_EQ(PostgresSession(config.postgres.conninfo)
-                  .value("SELECT nspowner::regrole = current_user::regrole FROM pg_namespace WHERE nspname = " +
-                         quoted_text(config.postgres.schema)),
-              "t");
+    const std::string is_owner = "SELECT nspowner::regrole = current_user::regrole FROM pg_namespace WHERE nspname = " +
+                                 quoted_text(config.postgres.schema);
+    EXPECT_EQ(PostgresSession(target.owner_config(folder.path()).postgres.conninfo).value(is_owner), "t");
+    PostgresSession writer(config.postgres.conninfo);
+    EXPECT_EQ(writer.value("SELECT current_user"), "contract_writer");
+    EXPECT_EQ(writer.value("SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"), "0");
+    EXPECT_EQ(writer.value("SELECT has_schema_privilege(" + quoted_text(quoted_identifier(config.postgres.schema)) +
+                           "::regnamespace, 'CREATE')"),
+              "f");
     target.tear_down(folder.path());
 }
 
@@ -49,6 +56,7 @@ TEST(PostgresTarget, AForeignLockStopsWritersAndNotReaders) {
     const EngineTarget target = postgres_lean_target();
     const TemporaryFolder folder;
     target.set_up(folder.path());
+    target.make_empty(folder.path());
     target.run_sql(folder.path(), "CREATE TABLE quotes (n int) PARTITION BY RANGE (n)");
     target.run_sql(folder.path(), "CREATE TABLE quotes_1 PARTITION OF quotes FOR VALUES FROM (1) TO (2)");
     const auto lock = target.lock_writes(folder.path());

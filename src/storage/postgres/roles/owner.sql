@@ -7,7 +7,7 @@ DO $body$
 BEGIN
     CREATE ROLE {owner} LOGIN;
 EXCEPTION
-    WHEN duplicate_object THEN NULL;
+    WHEN duplicate_object OR unique_violation THEN NULL;
 END
 $body$;
 

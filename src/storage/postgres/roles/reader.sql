@@ -6,7 +6,7 @@ DO $body$
 BEGIN
     CREATE ROLE {reader} LOGIN;
 EXCEPTION
-    WHEN duplicate_object THEN NULL;
+    WHEN duplicate_object OR unique_violation THEN NULL;
 END
 $body$;
 ALTER ROLE {reader} SET default_transaction_read_only = on;
