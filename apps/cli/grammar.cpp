@@ -264,6 +264,8 @@ void describe_upkeep(CLI::App& app, CommandLine& line) {
         ->type_name("LENGTH")
         ->required();
     cleanup->add_option("--dataset", line.cleanup.dataset, "Only " + kDatasets)->type_name("D");
+    cleanup->add_flag("--exact", line.cleanup.exact,
+                      "On PostgreSQL remove older rows whose partition ends later too, one by one");
     cleanup->add_flag("--dry-run", line.cleanup.dry_run, "Count only");
     cleanup->add_flag("--yes", line.cleanup.yes, "Do it; without it only the counts are shown");
     cleanup->add_flag("--json", line.cleanup.json, "One JSON array")->group("Output");

@@ -83,7 +83,7 @@ struct InitOptions {
 
 struct CleanupArguments {
     std::string older_than, dataset;
-    bool dry_run = false, yes = false, json = false;
+    bool dry_run = false, exact = false, yes = false, json = false;
 };
 
 struct MigrateOptions {

@@ -35,21 +35,37 @@ std::uint64_t removed_of(const CleanupResult& result, Dataset dataset) {
     return result.balances;
 }
 
+/// Of rows before the cut-off.
+std::uint64_t staying_of(const CleanupResult& result, Dataset dataset) {
+    switch (dataset) {
+        case Dataset::book_tickers: return result.book_tickers_staying;
+        case Dataset::trades: return result.trades_staying;
+        default: return 0;
+    }
+}
+
 void print_cleanup(const CleanupResult& result, const std::optional<Dataset>& only, std::string_view verb,
                    const CleanupArguments& arguments) {
     if (!arguments.json) {
         output().line(fmt::format("{} from {}, rows before {}:", verb, database_name(), to_string(result.cutoff)));
     }
-    const std::vector<Field> fields = {{"dataset"}, {"rows", FieldKind::number}, {"before"}};
+    const std::vector<Field> fields = {
+        {"dataset"}, {"rows", FieldKind::number}, {"staying", FieldKind::number}, {"before"}};
+    const auto number = [&](std::uint64_t rows) {
+        return arguments.json ? fmt::format("{}", rows) : with_commas(rows);
+    };
     std::vector<std::vector<std::string>> records;
     for (const Dataset dataset : kDatasets) {
         if (only && *only != dataset) continue;
-        const std::uint64_t rows = removed_of(result, dataset);
-        records.push_back({std::string(to_string(dataset)),
-                           arguments.json ? fmt::format("{}", rows) : with_commas(rows), to_string(result.cutoff)});
+        records.push_back({std::string(to_string(dataset)), number(removed_of(result, dataset)),
+                           number(staying_of(result, dataset)), to_string(result.cutoff)});
     }
     print_records(output(), arguments.json ? OutputFormat::json : OutputFormat::table, fields, records);
     output().flush();
+    const std::uint64_t staying = result.book_tickers_staying + result.trades_staying;
+    if (staying == 0) return;
+    note(fmt::format("{} before {} {}, because a partition goes as a whole and theirs ends later; --exact removes them",
+                     counted(staying, "row"), to_string(result.cutoff), staying == 1 ? "stays" : "stay"));
 }
 
 int print_roles(const DatabaseChoice& choice, const InitOptions& options) {
@@ -109,6 +125,7 @@ int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments) 
     CleanupOptions options;
     options.older_than = read_duration_option("--older-than", arguments.older_than);
     if (!arguments.dataset.empty()) options.dataset = read_dataset(arguments.dataset, "--dataset");
+    options.exact = arguments.exact;
 
     const bool deletes = arguments.yes && !arguments.dry_run;
     Session session(choose_database(global), deletes ? Access::write : Access::read);

@@ -211,8 +211,13 @@ class DatabaseManager {
 
     // --- keeping it --------------------------------------------------------------------------------------------------
 
-    /// Deletes rows whose event time is older than asked, in short transactions, so that other writers go on.
-    /// Errors: read_only; invalid_argument  older_than <= 0. What was deleted before an error stays deleted.
+    /// Removes rows whose event time is older than asked, in short transactions, so that other writers go on. On PostgreSQL
+    /// whole partitions of book tickers and trades are dropped, which frees their space at once; older rows that share a
+    /// partition with newer time are counted and stay, unless `exact` is set.
+    ///
+    /// Errors: read_only; invalid_argument  older_than <= 0. unauthorized  this role may not drop partitions.
+    ///         timeout  others used a partition until the deadline; without one unavailable, after a minute.
+    ///         What was removed before an error stays removed.
     awaitable<CleanupResult> cleanup_old_data(CleanupOptions options = {}, Deadline deadline = {});
 
     /// Kept counts: costs the same for a thousand rows and a billion.

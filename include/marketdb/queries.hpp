@@ -139,6 +139,10 @@ struct CleanupOptions {
     std::chrono::microseconds older_than{std::chrono::hours(24 * 7)};  ///< By event time, back from now. Must be > 0.
     std::optional<Dataset> dataset;                                    ///< None: all four.
     bool dry_run = false;                                              ///< Count only.
+    /// PostgreSQL keeps book tickers and trades in partitions, which go as a whole when all of their time is older; older rows
+    /// in a partition that holds newer time stay. True: those are removed too, row by row. The other tables, and SQLite, have
+    /// no partitions: there every older row goes either way.
+    bool exact = false;
 };
 
 /// Rows removed (or, dry, that would be), by dataset.
@@ -147,7 +151,9 @@ struct CleanupResult {
     std::uint64_t trades = 0;
     std::uint64_t funding_rates = 0;
     std::uint64_t balances = 0;
-    Timestamp cutoff = kNoTime;  ///< Rows before it went.
+    std::uint64_t book_tickers_staying = 0;  ///< Older than the cut-off, and kept: see `CleanupOptions::exact`.
+    std::uint64_t trades_staying = 0;
+    Timestamp cutoff = kNoTime;  ///< Of the rows before it some or all went, of the others none.
 };
 
 /// What a dataset holds.

@@ -220,8 +220,6 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     /// Asks the database for the newest row of each series and tells the cache; rows come in `rows`.
     awaitable<void> ask_latest(const storage::Table& table, const std::vector<storage::SeriesKey>& series,
                                RowBuffer& rows, Deadline deadline);
-    awaitable<std::uint64_t> cleanup_series(const storage::SeriesInfo& series, Timestamp cutoff, bool dry_run,
-                                            Deadline deadline);
 
     // constant
     const Config config_;

@@ -1,52 +1,29 @@
 #include <array>
 #include <utility>
 
+#include "manager/cleanup.hpp"
 #include "manager/impl.hpp"
 
 namespace marketdb {
-namespace {
 
 using boost::asio::awaitable;
 using storage::Table;
-
-constexpr std::uint64_t kCleanupRows = 10'000;  // of one transaction, so that other writers go on
-
-}  // namespace
-
-awaitable<std::uint64_t> DatabaseManager::Impl::cleanup_series(const storage::SeriesInfo& series, Timestamp cutoff,
-                                                               bool dry_run, Deadline deadline) {
-    std::uint64_t total = 0;
-    if (series.first >= cutoff) co_return total;
-    const Table& table = storage::table_of(series.dataset);
-    const std::uint64_t limit = dry_run ? 0 : kCleanupRows;
-    std::uint64_t gone = 0;
-    do {
-        gone = co_await engine_->erase_before(table, series.series, cutoff, limit, dry_run, deadline);
-        total += gone;
-    } while (!dry_run && gone == kCleanupRows);
-    co_return total;
-}
 
 awaitable<CleanupResult> DatabaseManager::Impl::cleanup(CleanupOptions options, Deadline deadline) {
     if (!options.dry_run) refuse_read_only();
     CleanupResult result;
     result.cutoff = clock_->now() - options.older_than;
-    const std::array<std::uint64_t*, 4> counts = {&result.book_tickers, &result.trades, &result.funding_rates,
-                                                  &result.balances};
-    // A database of other programs may lack tables; there is nothing to delete then, unless one of them is asked for.
-    const std::vector<storage::SeriesInfo> stored = co_await engine_->series(options.dataset, deadline);
-    for (const storage::SeriesInfo& one : stored) {
-        const std::uint64_t gone = co_await cleanup_series(one, result.cutoff, options.dry_run, deadline);
-        *counts[static_cast<std::size_t>(one.dataset)] += gone;
-    }
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-        const auto dataset = static_cast<Dataset>(i);
-        if (options.dry_run || (options.dataset && *options.dataset != dataset)) continue;
-        const storage::Column& time = *storage::table_of(dataset).find(storage::Role::event_time);
-        const Timestamp cutoff = result.cutoff;
-        latest_cache(dataset).erase_if([&time, cutoff](const storage::SeriesKey&, const std::byte* row) {
-            return row != nullptr && storage::load<Timestamp>(row, time) < cutoff;
-        });
+    const std::array<std::uint64_t*, 4> removed = {&result.book_tickers, &result.trades, &result.funding_rates,
+                                                   &result.balances};
+    const std::array<std::uint64_t*, 2> staying = {&result.book_tickers_staying, &result.trades_staying};
+    const std::vector<Dataset> datasets = co_await datasets_to_clean(*engine_, options.dataset, deadline);
+    for (const Dataset dataset : datasets) {
+        const auto i = static_cast<std::size_t>(dataset);
+        const Table& table = storage::table_of(dataset);
+        const CleanedDataset cleaned =
+            co_await clean_dataset(*engine_, *latest_[i], table, result.cutoff, options, deadline);
+        *removed[i] = cleaned.removed;
+        if (i < staying.size()) *staying[i] = cleaned.staying;
     }
     if (!options.dry_run) co_await engine_->reclaim(deadline);
     co_return result;

@@ -99,6 +99,15 @@ class Engine {
     /// Counts (dry) or deletes at most `limit` rows of the series before `cutoff`, oldest first, in one transaction.
     virtual awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff,
                                                   std::uint64_t limit, bool dry_run, Deadline deadline) = 0;
+    /// The start of the partition of the table in which a moment lies; the moment itself if none does, or if the table has no
+    /// partitions that go as a whole.
+    virtual awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline) = 0;
+    /// Drops the oldest partition that ends at the cut-off or before it, with its rows. Returns how many they were; nothing if
+    /// there is no such partition: to be called until then.
+    ///
+    /// Errors: timeout, unavailable  others used the partition until the deadline (without one: for a minute). unauthorized.
+    virtual awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff,
+                                                                   Deadline deadline) = 0;
     /// Gives freed pages back to the file system, a bounded amount.
     virtual awaitable<void> reclaim(Deadline deadline) = 0;
 

@@ -60,6 +60,7 @@ struct EngineTarget {
     bool is_shared = true;         ///< A second manager, in this process or another, can open the same data.
     bool is_file = true;           ///< The data is a file in the folder that a test may damage.
     bool has_busy_timeout = true;  ///< Gives up behind a lock after `Config::busy_timeout`, else at the deadline.
+    bool has_partitions = false;   ///< Of book tickers and trades, a month wide: a clean-up takes whole ones.
     bool keeps_sequence = true;    ///< Else rows of one timestamp fold.
     bool keeps_received_at = true;
     bool exact_doubles = true;  ///< Else values may be rounded, and are counted.
@@ -221,6 +222,7 @@ inline EngineTarget postgres_lean_target() {
     target.sql_time = [](Timestamp time) { return "timestamptz " + quoted_text(to_string(time)); };
     target.is_file = false;
     target.has_busy_timeout = false;
+    target.has_partitions = true;
     return target;
 }
 

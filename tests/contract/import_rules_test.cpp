@@ -97,6 +97,7 @@ TEST_P(ImportRules, ForceBringsBackRowsThatWereRemoved) {
     clock().walk(24h);
     CleanupOptions all;
     all.older_than = 1h;
+    all.exact = true;
     EXPECT_EQ(wait(db().cleanup_old_data(all)).book_tickers, 3U);
     ImportOptions options;
     options.force = true;

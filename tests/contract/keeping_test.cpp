@@ -19,10 +19,128 @@ TEST_P(Keeping, CleanUpGoesByEventTimeAndKeepsTheCutoffItself) {
     late.received_at = kNoon;
     store({late, quote(symbol.id, kNoon - 7 * kDay - 1us, 3, 4), quote(symbol.id, kNoon - 7 * kDay, 5, 6),
            quote(symbol.id, kNoon, 7, 8)});
-    const CleanupResult cleaned = wait(db().cleanup_old_data());
+    CleanupOptions options;
+    options.exact = true;
+    const CleanupResult cleaned = wait(db().cleanup_old_data(options));
     EXPECT_EQ(cleaned.book_tickers, 2U);
+    EXPECT_EQ(cleaned.book_tickers_staying, 0U);
     EXPECT_EQ(to_string(cleaned.cutoff), "2024-08-01T12:00:00.000000Z");
     EXPECT_EQ(stored_quotes(), (Lines{"-604800000ms #0 bid 5x1 ask 6x2", "+0ms #0 bid 7x1 ask 8x2"}));
+}
+
+/// Rows of three months around the cut-off, which is 2024-08-01T12:00Z.
+class KeepingMonths : public EngineTest {
+ protected:
+    static constexpr Timestamp kCutoff = kNoon - 7 * kDay;
+    static constexpr const char* kNotOlder = "-604800000ms #0 bid 100x1 ask 101x2";
+
+    void fill() {
+        const Symbol btc = make_symbol("BTC", "USDT", "ALPHA_FUTURES");
+        const Symbol eth = make_symbol("ETH", "USDT", "ALPHA_FUTURES");
+        for (const Timestamp time : {kNoon - 60 * kDay, kNoon - 20 * kDay, kCutoff - 1us, kCutoff, kNoon}) {
+            store({quote(btc.id, time, 100, 101)});
+            store({trade(btc.id, time, "1"), trade(btc.id, time, "2")});
+            store({funding(btc.id, time, 0.1)});
+            store({balance(btc.exchange_id, "USDT", time, 1)});
+        }
+        store({quote(eth.id, kNoon - 60 * kDay, 1, 2)});
+    }
+    static std::string counts(const CleanupResult& result) {
+        return "quotes " + std::to_string(result.book_tickers) + " and " + std::to_string(result.book_tickers_staying) +
+               ", trades " + std::to_string(result.trades) + " and " + std::to_string(result.trades_staying) +
+               ", funding " + std::to_string(result.funding_rates) + ", balances " + std::to_string(result.balances);
+    }
+    /// Rows, first and last of each series: as `series` says, and as they are.
+    std::string series_of_quotes() {
+        std::string text;
+        for (const SeriesStats& one : wait(db().get_series_stats())) {
+            if (one.dataset != Dataset::book_tickers) continue;
+            text += std::to_string(one.rows) + " from " + to_string(one.first) + " to " + to_string(one.last) + "\n";
+        }
+        return text;
+    }
+};
+INSTANTIATE_TEST_SUITE_P(On, KeepingMonths, ::testing::ValuesIn(all_engines()), engine_name);
+
+TEST_P(KeepingMonths, WhatSharesAPartitionWithNewerTimeStaysAndIsCounted) {
+    fill();
+    const CleanupResult cleaned = wait(db().cleanup_old_data());
+    EXPECT_EQ(to_string(cleaned.cutoff), "2024-08-01T12:00:00.000000Z");
+    if (target().has_partitions) {
+        EXPECT_EQ(counts(cleaned), "quotes 3 and 1, trades 4 and 2, funding 3, balances 3");
+        EXPECT_EQ(series_of_quotes(), "3 from 2024-08-01T11:59:59.999999Z to 2024-08-08T12:00:00.000000Z\n");
+        EXPECT_EQ(stored_quotes().size(), 3U);
+        EXPECT_EQ(stored_trades().size(), 6U);
+    } else {
+        EXPECT_EQ(counts(cleaned), "quotes 4 and 0, trades 6 and 0, funding 3, balances 3");
+        EXPECT_EQ(series_of_quotes(), "2 from 2024-08-01T12:00:00.000000Z to 2024-08-08T12:00:00.000000Z\n");
+        EXPECT_EQ(stored_quotes().size(), 2U);
+        EXPECT_EQ(stored_trades().size(), 4U);
+    }
+    EXPECT_EQ(stored_funding().size(), 2U);
+    EXPECT_EQ(stored_balances().size(), 2U);
+    const CleanupResult again = wait(db().cleanup_old_data());
+    EXPECT_EQ(again.book_tickers + again.trades + again.funding_rates + again.balances, 0U);
+    EXPECT_EQ(again.trades_staying, cleaned.trades_staying);
+}
+
+TEST_P(KeepingMonths, ExactlyMeansEveryOlderRowAndNoOther) {
+    fill();
+    CleanupOptions options;
+    options.exact = true;
+    EXPECT_EQ(counts(wait(db().cleanup_old_data(options))), "quotes 4 and 0, trades 6 and 0, funding 3, balances 3");
+    EXPECT_EQ(stored_quotes(), (Lines{kNotOlder, "+0ms #0 bid 100x1 ask 101x2"}));
+    EXPECT_EQ(stored_trades().size(), 4U);
+    EXPECT_EQ(series_of_quotes(), "2 from 2024-08-01T12:00:00.000000Z to 2024-08-08T12:00:00.000000Z\n");
+    EXPECT_EQ(wait(db().get_database_stats()).datasets.at(1).rows, 4U);
+}
+
+TEST_P(KeepingMonths, ExactlyAfterwardsTakesWhatHadStayed) {
+    fill();
+    const CleanupResult cleaned = wait(db().cleanup_old_data());
+    CleanupOptions options;
+    options.exact = true;
+    const CleanupResult rest = wait(db().cleanup_old_data(options));
+    EXPECT_EQ(rest.book_tickers, cleaned.book_tickers_staying);
+    EXPECT_EQ(rest.trades, cleaned.trades_staying);
+    EXPECT_EQ(stored_quotes().front(), kNotOlder);
+}
+
+TEST_P(KeepingMonths, ADryRunSaysWhatTheRunThenDoesAndRemovesNothing) {
+    fill();
+    for (const bool exact : {false, true}) {
+        SCOPED_TRACE(exact);
+        CleanupOptions options;
+        options.exact = exact;
+        options.dry_run = true;
+        const CleanupResult dry = wait(db().cleanup_old_data(options));
+        EXPECT_EQ(stored_quotes().size(), 6U);
+        EXPECT_EQ(stored_trades().size(), 10U);
+        options.dry_run = false;
+        EXPECT_EQ(counts(wait(db().cleanup_old_data(options))), counts(dry));
+        fill();
+    }
+}
+
+TEST_P(KeepingMonths, RowsOlderThanACleanUpCanBeStoredAgain) {
+    fill();
+    static_cast<void>(wait(db().cleanup_old_data()));
+    fill();
+    EXPECT_EQ(stored_quotes().size(), 6U);
+    EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, 6U);
+}
+
+TEST_P(KeepingMonths, MemoryForgetsWhatWentAndKeepsWhatStays) {
+    const Symbol gone = make_symbol("ETH");
+    const Symbol stays = make_symbol("BTC");
+    const Symbol newer = make_symbol("SOL");
+    store(
+        {quote(gone.id, kNoon - 20 * kDay, 1, 2), quote(stays.id, kCutoff - 1us, 1, 2), quote(newer.id, kNoon, 1, 2)});
+    const CleanupResult cleaned = wait(db().cleanup_old_data());
+    EXPECT_FALSE(db().find_latest_book_ticker(gone.id).has_value());
+    EXPECT_EQ(db().find_latest_book_ticker(stays.id).has_value(), target().has_partitions);
+    EXPECT_TRUE(db().find_latest_book_ticker(newer.id).has_value());
+    EXPECT_EQ(wait(db().get_latest_book_tickers()).size(), 3U - cleaned.book_tickers);
 }
 
 TEST_P(Keeping, CleanUpIsOfAllDatasetsOrOfOne) {
@@ -63,9 +181,11 @@ TEST_P(Keeping, ADryRunCountsAndDeletesNothing) {
 TEST_P(Keeping, CleanUpOfMoreRowsThanOneTransactionHoldsTakesThemAll) {
     const Symbol symbol = make_symbol();
     std::vector<BookTicker> rows;
-    for (int i = 0; i < 25'001; ++i) rows.push_back(quote(symbol.id, kNoon - 8 * kDay + i * 1ms, 1, 2));
+    for (int i = 0; i < 25'001; ++i) rows.push_back(quote(symbol.id, kNoon - 7 * kDay - 1h + i * 1ms, 1, 2));
     store(rows);
-    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 25'001U);
+    CleanupOptions options;
+    options.exact = true;
+    EXPECT_EQ(wait(db().cleanup_old_data(options)).book_tickers, 25'001U);
     EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, 0U);
 }
 

@@ -1,12 +1,17 @@
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <marketdb/config.hpp>
+#include <marketdb/database_manager.hpp>
 #include <marketdb/roles.hpp>
+#include <marketdb/time.hpp>
 
 #include "cli/program.hpp"
 #include "postgres_schema_fixture.hpp"
+#include "support/rows.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/walkable_clock.hpp"
 
 /// The roles that `marketdb init --roles` makes, and the views for people.
 namespace marketdb::testing {
@@ -179,6 +184,29 @@ TEST_F(PostgresRoles, WithoutANameTheProgramPrintsAllThreeAndRunTwiceAroundInitT
     run_script(all);
     const auto reader = open_in(schema, reader_);
     EXPECT_EQ(reader->number("SELECT count(*) FROM quotes"), 0);
+}
+
+TEST_F(PostgresRoles, AWriterCleansUpThroughTheOwnersFunctionOrIsToldWhatIsMissing) {
+    write_a_little(*as(writer_));
+    Config config = Config::from_url(url(writer_));
+    config.open_mode = OpenMode::existing;
+    // The cut-off of seven days lies in the partition of December: that of November may go.
+    const auto clock = std::make_shared<WalkableClock>();
+    clock->walk(parse_timestamp("2026-12-09T00:00:00Z") - kNoon);
+    config.clock = clock;
+    DatabaseManager manager(config);
+    manager.wait(manager.initialize());
+    server().run_sql(kTestDatabase, "REVOKE EXECUTE ON FUNCTION " + quoted_identifier(desk_) +
+                                        ".marketdb_drop_partitions(text, timestamptz) FROM " +
+                                        quoted_identifier(writer_));
+    expect_error(ErrorCode::unauthorized, [&] { static_cast<void>(manager.wait(manager.cleanup_old_data())); },
+                 {"book_ticker_snapshots: this role may not drop old partitions", "marketdb_drop_partitions",
+                  "`marketdb init --roles`"});
+    EXPECT_EQ(as(reader_)->number("SELECT count(*) FROM quotes"), 2);
+    run_script(printed("writer"));
+    const CleanupResult cleaned = manager.wait(manager.cleanup_old_data());
+    EXPECT_EQ(cleaned.book_tickers, 1U);
+    EXPECT_EQ(cleaned.book_tickers_staying, 1U);
 }
 
 // --- views ---------------------------------------------------------------------------------------------------------

@@ -43,6 +43,12 @@ asio::awaitable<void> Partitions::read(Connection& connection, const PhysicalTab
     ranges_[table.table] = std::move(ranges);
 }
 
+void Partitions::forget_before(const PhysicalTable& table, Timestamp time) {
+    const auto known = ranges_.find(table.table);
+    if (known == ranges_.end()) return;
+    std::erase_if(known->second, [time](const TimeRange& range) { return range.end <= time; });
+}
+
 const std::vector<TimeRange>& Partitions::ranges(const PhysicalTable& table) const {
     static const std::vector<TimeRange> none;
     const auto known = ranges_.find(table.table);

@@ -25,6 +25,8 @@ class Partitions {
     [[nodiscard]] bool misses(const PhysicalTable& table, RowSpan rows) const;
     /// What is known of a table is out of date.
     void forget(const PhysicalTable& table) { ranges_.erase(table.table); }
+    /// Those that end at a moment or before it are gone, or about to go.
+    void forget_before(const PhysicalTable& table, Timestamp time);
 
     /// Sees to it that there is a partition for each row. Makes those that are missing in a transaction of their own.
     ///

@@ -215,6 +215,17 @@ asio::awaitable<std::uint64_t> PostgresEngine::erase_before(const Table& table, 
     co_return erased;
 }
 
+asio::awaitable<Timestamp> PostgresEngine::partition_start(const Table& table, Timestamp time, Deadline deadline) {
+    const Timestamp start = co_await run(store().partition_start(table, time, resolve(deadline)));
+    co_return start;
+}
+
+asio::awaitable<std::optional<std::uint64_t>> PostgresEngine::drop_partition(const Table& table, Timestamp cutoff,
+                                                                             Deadline deadline) {
+    const std::optional<std::uint64_t> rows = co_await run(store().drop_partition(table, cutoff, resolve(deadline)));
+    co_return rows;
+}
+
 asio::awaitable<void> PostgresEngine::reclaim(Deadline) {
     // The server's autovacuum does it.
     static_cast<void>(store());

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,9 @@ class PostgresEngine final : public Engine {
     awaitable<void> count_rows(std::vector<SeriesInfo>& series, Deadline deadline) override;
     awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
                                           bool dry_run, Deadline deadline) override;
+    awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline) override;
+    awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff,
+                                                           Deadline deadline) override;
     awaitable<void> reclaim(Deadline deadline) override;
     awaitable<ChangeMarks> poll_changes(Deadline deadline) override;
     awaitable<DatabaseStats> stats(Deadline deadline) override;

@@ -49,6 +49,10 @@ class Store {
     awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
                                           Deadline deadline);
 
+    // store_retention.cpp
+    awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline);
+    awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff, Deadline deadline);
+
     // store_read.cpp
     awaitable<void> scan(const ScanRequest& request, RowSink& sink, Deadline deadline);
     awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, Deadline deadline);
@@ -86,6 +90,9 @@ class Store {
     awaitable<std::optional<std::int64_t>> run_and_commit(Connection& connection, Step step, Deadline deadline);
     awaitable<std::uint64_t> erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
                                    std::string_view sql, Deadline deadline);
+    /// Whether whole partitions of a table may go: those that our schema makes by itself.
+    [[nodiscard]] bool drops_partitions(const PhysicalTable& table) const;
+    awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, Step step, Deadline deadline);
     awaitable<void> ensure_partitions(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] TimeRange range_to_read(const PhysicalTable& table, RowSpan rows) const;
     [[nodiscard]] std::string column_of(const PhysicalTable& table, const ServerError& said) const;

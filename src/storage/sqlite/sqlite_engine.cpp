@@ -209,6 +209,12 @@ asio::awaitable<std::uint64_t> SqliteEngine::erase_before(const Table& table, Se
     co_return count;
 }
 
+asio::awaitable<Timestamp> SqliteEngine::partition_start(const Table&, Timestamp time, Deadline) { co_return time; }
+
+asio::awaitable<std::optional<std::uint64_t>> SqliteEngine::drop_partition(const Table&, Timestamp, Deadline) {
+    co_return std::nullopt;
+}
+
 asio::awaitable<void> SqliteEngine::reclaim(Deadline deadline) {
     auto work = [](JobContext& context) { context.database.reclaim(context.control); };
     Job job(resolve(deadline), work);

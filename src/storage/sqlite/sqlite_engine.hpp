@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,6 +39,9 @@ class SqliteEngine final : public Engine {
     awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline) override;
     awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
                                           bool dry_run, Deadline deadline) override;
+    awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline) override;
+    awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff,
+                                                           Deadline deadline) override;
     awaitable<void> reclaim(Deadline deadline) override;
     awaitable<ChangeMarks> poll_changes(Deadline deadline) override;
     awaitable<DatabaseStats> stats(Deadline deadline) override;

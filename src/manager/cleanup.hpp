@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <marketdb/deadline.hpp>
+#include <marketdb/queries.hpp>
+#include <marketdb/time.hpp>
+
+#include "cache/latest_cache.hpp"
+#include "storage/engine.hpp"
+#include "storage/table.hpp"
+
+namespace marketdb {
+
+/// What a clean-up did with one dataset.
+struct CleanedDataset {
+    std::uint64_t removed = 0;
+    std::uint64_t staying = 0;  ///< Though older than the cut-off.
+};
+
+/// The one that is asked for, else all that can have rows.
+boost::asio::awaitable<std::vector<Dataset>> datasets_to_clean(storage::Engine& engine, std::optional<Dataset> only,
+                                                               Deadline deadline);
+
+/// Removes, or only counts, the rows of a dataset before the cut-off: whole partitions where there are such, else row by row.
+/// The cache forgets what went, also when an error ends it half-way.
+boost::asio::awaitable<CleanedDataset> clean_dataset(storage::Engine& engine, cache::LatestCache& cache,
+                                                     const storage::Table& table, Timestamp cutoff,
+                                                     CleanupOptions options, Deadline deadline);
+
+}  // namespace marketdb
