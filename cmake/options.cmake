@@ -12,7 +12,8 @@ target_compile_options(marketdb_options INTERFACE
 # coroutine's frame that is not freed as it was allocated, where it inlines only one of Asio's two functions.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     target_compile_options(marketdb_options INTERFACE
-        -Wno-restrict -Wno-mismatched-new-delete $<$<CONFIG:Release>:-Wno-stringop-overflow>)
+        -Wno-restrict -Wno-mismatched-new-delete
+        $<$<CONFIG:Release>:-Wno-stringop-overflow> $<$<CONFIG:Release>:-Wno-array-bounds>)
 endif()
 
 if(MARKETDB_SANITIZE)
