@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -392,6 +393,23 @@ TEST_F(PostgresExisting, StateBLacksATableWhichIsSaidWhenItIsUsed) {
                  },
                  {"book_ticker_snapshots row 1", "column timestamp"});
     EXPECT_EQ(db().wait(db().get_database_stats()).datasets.at(2).rows, 0U);
+}
+
+TEST_F(PostgresExisting, AColumnThatIsMissingIsSaidWhenItsTableIsUsed) {
+    use({"complete"});
+    schema().run("ALTER TABLE funding_rate_snapshots DROP COLUMN funding_time");
+    reopen();
+    FundingRate rate = funding(kFutures, kNoon, 0.0001);
+    rate.funding_time = kNoon + 4h;
+    for (const auto& use_it : {std::function<void()>([&] { store(std::vector{rate}); }),
+                               std::function<void()>([&] { db().wait(db().get_funding_rate_history({})); })}) {
+        expect_error(ErrorCode::schema_mismatch, use_it,
+                     {"has no column funding_time; it has id, timestamp, symbol_id, funding_rate, next_funding_time"});
+    }
+    EXPECT_EQ(counts(store(std::vector{quote(kSpot, kNoon, 1, 2)})), "1 0 0 0 0");
+    EXPECT_EQ(db().wait(db().get_database_stats()).datasets.at(0).rows, 1U);
+    EXPECT_EQ(db().wait(db().get_series_stats()).size(), 1U);
+    EXPECT_EQ(db().wait(db().cleanup_old_data()).book_tickers, 1U);
 }
 
 TEST_F(PostgresExisting, StateCHasATriggerWhoseRefusalNamesTheRow) {

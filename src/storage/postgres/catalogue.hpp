@@ -43,7 +43,11 @@ class Catalogue {
 
     /// Of an existing schema: what `timestamp` of all tables but trades is.
     void set_legacy_clock(LegacyClock clock);
-    [[nodiscard]] bool has_table(const Table& table) const noexcept { return tables_.contains(&table); }
+    /// Whether this database has such a table, and it has the columns that cannot be done without.
+    [[nodiscard]] bool has_table(const Table& table) const noexcept {
+        const auto found = tables_.find(&table);
+        return found != tables_.end() && (found->second.is_own() || found->second.existing->missing.empty());
+    }
     /// Errors: schema_mismatch  this database has no such table, or it lacks columns that cannot be done without.
     [[nodiscard]] const PhysicalTable& table(const Table& table) const;
 
