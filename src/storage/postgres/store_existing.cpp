@@ -45,7 +45,7 @@ Parameters lock_parameters(RowSpan rows) {
 /// Bounds in whole hours: those of one hour's batches are the same, and so is their statement.
 TimeRange whole_hours(RowSpan rows) {
     const Column& time = *rows.table->find(Role::event_time);
-    Timestamp first = load<Timestamp>(rows.row(0), time);
+    auto first = load<Timestamp>(rows.row(0), time);
     Timestamp last = first;
     for (std::size_t i = 1; i < rows.count; ++i) {
         first = std::min(first, load<Timestamp>(rows.row(i), time));
@@ -176,18 +176,24 @@ asio::awaitable<void> Store::count_rows(std::vector<SeriesInfo>& series, Deadlin
 }
 
 /// Nobody counts up a version there. `max(updated_at)` would miss what the old programs change; the transactions that wrote the
-/// rows do not.
+/// rows do not. Of the datasets it is the newest time of each, which an index gives: what others write behind it is not seen by
+/// this, but whatever moved on such a server would have all latest rows asked for again at every poll.
 asio::awaitable<ChangeMarks> Store::existing_marks(Deadline deadline) {
     const auto state_of = [&](const Table& table) {
         return fmt::format(
             "(SELECT count(*) # coalesce(bit_xor(pg_catalog.hashint8extended(id, xmin::text::bigint)), 0) FROM {})",
             physical(table).name);
     };
-    const std::string sql = fmt::format(
-        "SELECT {} # ({} << 1), (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
-        "ELSE "
-        "pg_catalog.pg_current_wal_insert_lsn() END - '0/0'::pg_lsn)::bigint",
-        state_of(table_of<Exchange>()), state_of(table_of<Symbol>()));
+    std::string newest;
+    for (const Dataset each : kDatasets) {
+        const Table& table = table_of(each);
+        if (!catalogue_.has_table(table)) continue;
+        newest += fmt::format(" # pg_catalog.hashtextextended(coalesce((SELECT max({})::text FROM {}), ''), {})",
+                              physical(table).name_of(*table.find(Role::event_time)), physical(table).name,
+                              static_cast<int>(each));
+    }
+    const std::string sql = fmt::format("SELECT {} # ({} << 1), 0::bigint{}", state_of(table_of<Exchange>()),
+                                        state_of(table_of<Symbol>()), newest);
     const Step step{sql, nullptr, true};
     auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
     const Result found = co_await on_connection(pool_, body, deadline);
@@ -217,12 +223,10 @@ asio::awaitable<DatabaseStats> Store::existing_stats(Deadline deadline) {
     // The chunks of a hypertable lie in a schema of their own.
     const std::string counts = fmt::format(
         "SELECT (SELECT count(*) FROM {0}), (SELECT count(*) FROM {0} WHERE is_active IS NOT FALSE), (SELECT count(*) "
-        "FROM "
-        "{1}), (SELECT count(*) FROM {1} WHERE is_active IS NOT FALSE), (SELECT "
+        "FROM {1}), (SELECT count(*) FROM {1} WHERE is_active IS NOT FALSE), (SELECT "
         "coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class c WHERE c.relkind "
-        "IN "
-        "('r', 'm') AND (c.relnamespace = $1::text::regnamespace OR EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN "
-        "pg_catalog.pg_class p ON p.oid = i.inhparent WHERE i.inhrelid = c.oid AND p.relnamespace = "
+        "IN ('r', 'm') AND (c.relnamespace = $1::text::regnamespace OR EXISTS (SELECT FROM pg_catalog.pg_inherits i "
+        "JOIN pg_catalog.pg_class p ON p.oid = i.inhparent WHERE i.inhrelid = c.oid AND p.relnamespace = "
         "$1::text::regnamespace))), pg_catalog.current_setting('server_version')",
         physical(table_of<Exchange>()).name, physical(table_of<Symbol>()).name);
     Parameters parameters;
