@@ -121,7 +121,7 @@ void set_url(Config& config, const Setting& setting) {
 }
 
 void set_legacy_clock(Config& config, const Setting& setting) {
-    const std::string clock = setting.text();
+    const std::string& clock = setting.text();
     if (clock != "received" && clock != "event") throw setting.invalid("must be received or event");
     config.legacy_clock = clock == "event" ? LegacyClock::event : LegacyClock::received;
 }
