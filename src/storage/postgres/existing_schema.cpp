@@ -159,9 +159,10 @@ class TableMaker {
         // Fifteen digits lie below 2^53 in any case.
         const auto behind = std::find_if(made_.columns.begin(), made_.columns.end(),
                                          [&](const PhysicalColumn& column) { return column.column > &sequence; });
-        made_.columns.insert(
-            behind, {R"((CASE WHEN "trade_id" ~ '^[0-9]{1,15}$' THEN "trade_id"::bigint ELSE "id"::bigint END))",
-                     TypeId::int8, &sequence});
+        PhysicalColumn& number = *made_.columns.emplace(behind);
+        number.name = R"((CASE WHEN "trade_id" ~ '^[0-9]{1,15}$' THEN "trade_id"::bigint ELSE "id"::bigint END))";
+        number.type = TypeId::int8;
+        number.column = &sequence;
     }
 
     /// A unique index on columns of the descriptor's key; else its series, its time and a trade's id.
