@@ -123,7 +123,7 @@ asio::awaitable<void> PostgresEngine::open_schema(Connection& connection, Deadli
         catalogue = co_await open_own(connection, std::move(catalogue), deadline);
     }
     capabilities_ = catalogue.capabilities();
-    store_ = std::make_unique<Store>(config_, executor_, pool_, std::move(catalogue));
+    store_ = std::make_unique<Store>(config_, pool_, std::move(catalogue));
     co_await store_->prepare(connection, deadline);
 }
 

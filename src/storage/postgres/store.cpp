@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
-#include <boost/asio/steady_timer.hpp>
-
 namespace marketdb::storage::postgres {
 
 namespace asio = boost::asio;
 
-Store::Store(const Config& config, asio::any_io_executor executor, std::shared_ptr<Pool> pool, Catalogue catalogue)
-    : config_(config), executor_(std::move(executor)), pool_(std::move(pool)), catalogue_(std::move(catalogue)) {}
+Store::Store(const Config& config, std::shared_ptr<Pool> pool, Catalogue catalogue)
+    : config_(config), pool_(std::move(pool)), catalogue_(std::move(catalogue)) {}
 
 asio::awaitable<void> Store::prepare(Connection& connection, Deadline deadline) {
     for (const Table* table : all_tables()) {

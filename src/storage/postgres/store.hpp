@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <marketdb/config.hpp>
@@ -37,7 +36,7 @@ class Store {
     template <class T>
     using awaitable = boost::asio::awaitable<T>;
 
-    Store(const Config& config, boost::asio::any_io_executor executor, std::shared_ptr<Pool> pool, Catalogue catalogue);
+    Store(const Config& config, std::shared_ptr<Pool> pool, Catalogue catalogue);
 
     /// Reads what changes while the database is open: the partitions.
     awaitable<void> prepare(Connection& connection, Deadline deadline);
@@ -129,7 +128,6 @@ class Store {
     awaitable<DatasetStats> existing_dataset_stats(const PhysicalTable& table, Deadline deadline);
 
     const Config& config_;
-    boost::asio::any_io_executor executor_;
     std::shared_ptr<Pool> pool_;
     Catalogue catalogue_;
     Partitions partitions_;

@@ -1,12 +1,7 @@
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstring>
-#include <random>
 #include <utility>
-
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
 
@@ -20,8 +15,6 @@
 namespace marketdb::storage::postgres {
 
 namespace asio = boost::asio;
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 namespace {
 
@@ -50,11 +43,6 @@ void for_each_series(RowSpan rows, Visit visit) {
 
 ErrorCode code_of_unknown(std::string_view column) {
     return column == "exchange_id" ? ErrorCode::unknown_exchange : ErrorCode::unknown_symbol;
-}
-
-milliseconds pause_before_retry() {
-    static thread_local std::minstd_rand random{std::random_device{}()};
-    return milliseconds(std::uniform_int_distribution<int>(1, 20)(random));
 }
 
 /// Sets a time column of this name, if there is one, where it is absent or `always`.
@@ -95,12 +83,7 @@ asio::awaitable<WriteResult> Store::write_conformed(const PhysicalTable& table, 
         }
         switch (remedy_for(failure, copies)) {
             case Remedy::none: co_await refuse(table, rows, failure, deadline); break;
-            case Remedy::again: {
-                asio::steady_timer pause(executor_, pause_before_retry());
-                if (steady_clock::now() >= deadline.at) std::rethrow_exception(failure);
-                co_await pause.async_wait(asio::use_awaitable);
-                break;
-            }
+            case Remedy::again: co_await pause_before_retry(failure, deadline); break;
             case Remedy::without_copy:
                 note_collision(table, rows);
                 copies = false;
@@ -322,7 +305,7 @@ asio::awaitable<std::optional<std::int64_t>> Store::write_row(const PhysicalTabl
     std::optional<StatementError> refused;
     std::optional<std::int64_t> id;
     try {
-        id = co_await on_connection(pool_, body, deadline);
+        id = co_await transact(pool_, body, deadline);
     } catch (const StatementError& error) {
         if (table.is_own() || error.code() != ErrorCode::constraint) throw;
         refused = error;
@@ -349,7 +332,7 @@ asio::awaitable<std::uint64_t> Store::erase_before(const Table& logical, SeriesK
     const PhysicalTable& table = physical(logical);
     const std::string sql = erase_sql(table, series, cutoff, limit);
     auto body = [&](Connection& connection) { return erase(connection, table, series, sql, deadline); };
-    const std::uint64_t erased = co_await on_connection(pool_, body, deadline);
+    const std::uint64_t erased = co_await transact(pool_, body, deadline);
     own_rows_ -= static_cast<std::int64_t>(erased);
     co_return erased;
 }

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <random>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
 
@@ -33,6 +37,21 @@ milliseconds limit_of(Deadline deadline) {
 bool serves(milliseconds session, milliseconds wanted) {
     if (wanted.count() == 0) return session.count() == 0;
     return session >= wanted && session <= wanted + wanted / 4 + kSlack;
+}
+
+milliseconds short_pause() {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    return milliseconds(std::uniform_int_distribution<int>(1, 20)(random));
+}
+
+bool is_transient_failure(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const Error& error) {
+        return is_transient(error.sqlstate());
+    } catch (...) {
+        return false;
+    }
 }
 
 bool is_ended_session(std::string_view sqlstate) { return sqlstate.starts_with("57P") || sqlstate.starts_with("08"); }
@@ -140,6 +159,13 @@ asio::awaitable<void> commit(Connection& connection, Deadline deadline) {
 asio::awaitable<void> recover(Connection& connection) {
     const Deadline deadline = Deadline::in(kRecovery);
     co_await connection.roll_back(deadline);
+}
+
+asio::awaitable<void> pause_before_retry(std::exception_ptr failure, Deadline deadline) {
+    if (!is_transient_failure(failure) || steady_clock::now() >= deadline.at) std::rethrow_exception(failure);
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    asio::steady_timer pause(executor, short_pause());
+    co_await pause.async_wait(asio::use_awaitable);
 }
 
 bool is_stale_plan(const std::exception_ptr& failure) noexcept {

@@ -56,6 +56,15 @@ template <class Body>
 std::invoke_result_t<Body&, Connection&> on_connection(const std::shared_ptr<Pool>& pool, Body& body,
                                                        Deadline deadline);
 
+/// Runs `body(connection)`, which is one whole transaction, as `on_connection` does, and again after a short pause while the
+/// server gives it up for another's sake (deadlock, serialization failure). After the deadline that is a `timeout`.
+template <class Body>
+std::invoke_result_t<Body&, Connection&> transact(const std::shared_ptr<Pool>& pool, Body& body, Deadline deadline);
+
+/// Waits a short random time if the failure is one after which the same transaction may succeed.
+/// Errors: else, and when the deadline has passed, the failure itself; cancelled.
+boost::asio::awaitable<void> pause_before_retry(std::exception_ptr failure, Deadline deadline);
+
 /// Whether a failure means that prepared statements are out of date.
 [[nodiscard]] bool is_stale_plan(const std::exception_ptr& failure) noexcept;
 
@@ -105,6 +114,21 @@ std::invoke_result_t<Body&, Connection&> on_connection(const std::shared_ptr<Poo
         co_await boost::asio::this_coro::throw_if_cancelled(throws_if_cancelled);
         if (!may_retry || !is_stale_plan(failure)) std::rethrow_exception(failure);
         lease->forget_statements();
+    }
+}
+
+template <class Body>
+std::invoke_result_t<Body&, Connection&> transact(const std::shared_ptr<Pool>& pool, Body& body, Deadline deadline) {
+    using Value = typename detail::ValueOf<std::invoke_result_t<Body&, Connection&>>::Type;
+    for (;;) {
+        std::exception_ptr failure;
+        try {
+            Value value = co_await on_connection(pool, body, deadline);
+            co_return value;
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        co_await pause_before_retry(failure, deadline);
     }
 }
 
