@@ -20,13 +20,28 @@ struct FreeOptions {
 
 /// Session settings that travel with the start-up packet, so that they cost no round trip.
 std::string session_options(const Config& config) {
-    std::string options = "-c jit=off";
+    // The server, too, notices a link that is half open, and lets go of the rows that its transaction had locked.
+    std::string options =
+        "-c jit=off -c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c "
+        "tcp_user_timeout=6000";
     if (config.command_timeout.count() > 0) {
         options += fmt::format(" -c statement_timeout={}",
                                std::chrono::ceil<std::chrono::milliseconds>(config.command_timeout).count());
     }
     if (config.open_mode == OpenMode::read_only) options += " -c default_transaction_read_only=on";
     return options;
+}
+
+/// The parts of `a,,c`; none of an empty text.
+std::vector<std::string> parts_of(std::string_view list) {
+    std::vector<std::string> parts;
+    while (!list.empty() || !parts.empty()) {
+        const std::size_t end = std::min(list.find(','), list.size());
+        parts.emplace_back(list.substr(0, end));
+        if (end == list.size()) break;
+        list.remove_prefix(end + 1);
+    }
+    return parts;
 }
 
 }  // namespace
@@ -77,6 +92,35 @@ std::string* ConnectTarget::find(std::string_view keyword) {
     const auto found =
         std::find_if(settings_.begin(), settings_.end(), [&](const auto& setting) { return setting.first == keyword; });
     return found == settings_.end() ? nullptr : &found->second;
+}
+
+std::string_view ConnectTarget::value_of(std::string_view keyword) const {
+    const auto found =
+        std::find_if(settings_.begin(), settings_.end(), [&](const auto& setting) { return setting.first == keyword; });
+    return found == settings_.end() ? std::string_view() : std::string_view(found->second);
+}
+
+std::vector<ConnectTarget> ConnectTarget::each_host() const {
+    const std::vector<std::string> names = parts_of(value_of("host"));
+    const std::vector<std::string> addresses = parts_of(value_of("hostaddr"));
+    const std::vector<std::string> ports = parts_of(value_of("port"));
+    const std::size_t count = std::max(names.size(), addresses.size());
+    const auto fits = [count](const std::vector<std::string>& list) { return list.empty() || list.size() == count; };
+    // Of lists that do not match libpq itself has to complain.
+    if (count < 2 || !fits(names) || !fits(addresses) || (ports.size() != 1 && !fits(ports))) return {*this};
+    std::vector<ConnectTarget> all;
+    const bool prefers_standby = value_of("target_session_attrs") == "prefer-standby";
+    for (int round = 0; round < (prefers_standby ? 2 : 1); ++round) {
+        for (std::size_t i = 0; i < count; ++i) {
+            ConnectTarget one = *this;
+            if (!names.empty()) one.set("host", names[i]);
+            if (!addresses.empty()) one.set("hostaddr", addresses[i]);
+            if (ports.size() > 1) one.set("port", ports[i]);
+            if (prefers_standby) one.set("target_session_attrs", round == 0 ? "standby" : "any");
+            all.push_back(std::move(one));
+        }
+    }
+    return all;
 }
 
 void ConnectTarget::set(std::string_view keyword, std::string value) {

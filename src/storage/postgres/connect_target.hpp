@@ -14,8 +14,8 @@ namespace marketdb::storage::postgres {
 /// https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 class ConnectTarget {
  public:
-    /// Adds what the engine relies on: UTF-8, UTC, `jit=off`, an application name, keepalives by which a half-open link is
-    /// noticed within 6 s. A setting that the user gave stays, but for encoding and time zone.
+    /// Adds what the engine relies on: UTF-8, UTC, `jit=off`, an application name, keepalives by which both
+    /// sides notice a half-open link within 6 s. A setting that the user gave stays, but for encoding and time zone.
     ///
     /// Errors: invalid_argument  libpq does not understand the URL.
     explicit ConnectTarget(const Config& config);
@@ -23,6 +23,10 @@ class ConnectTarget {
     /// As PQconnectStartParams takes them, ended by null pointers. Valid as long as this object.
     [[nodiscard]] std::vector<const char*> keywords() const;
     [[nodiscard]] std::vector<const char*> values() const;
+
+    /// This target for each of its hosts alone, in the order in which they are to be tried; of a target with one host, and where
+    /// libpq itself finds the hosts (`PGHOST`, service file), a copy.
+    [[nodiscard]] std::vector<ConnectTarget> each_host() const;
 
     /// The database as it may be shown.
     [[nodiscard]] const std::string& shown() const noexcept { return shown_; }
@@ -34,6 +38,7 @@ class ConnectTarget {
     void set(std::string_view keyword, std::string value);
     void set_default(std::string_view keyword, std::string value);
     [[nodiscard]] std::string* find(std::string_view keyword);
+    [[nodiscard]] std::string_view value_of(std::string_view keyword) const;
 
     std::vector<std::pair<std::string, std::string>> settings_;
     std::string shown_;

@@ -7,10 +7,12 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/post.hpp>
 
@@ -30,6 +32,12 @@ using std::chrono::steady_clock;
 constexpr auto kLook = std::chrono::milliseconds(50);
 /// Of one attempt, whatever the operation that wants it may wait.
 constexpr auto kMaxConnecting = std::chrono::seconds(15);
+/// Of one host, if there is another to go to.
+constexpr auto kMaxConnectingToOneOfSeveral = std::chrono::seconds(5);
+
+struct FreeOptions {
+    void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
+};
 
 ErrorCode code_of_failed_connection(PGconn* connection) {
     // libpq does not hand out the SQLSTATE of a refused connection; its words are the server's, in the server's language,
@@ -47,66 +55,105 @@ ErrorCode code_of_failed_connection(PGconn* connection) {
     return ErrorCode::unavailable;
 }
 
+/// How long this host may take. libpq knows of `connect_timeout` and leaves it to whoever polls.
+/// https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNECT-CONNECT-TIMEOUT
+std::chrono::seconds limit_of_host(PGconn* connection, bool is_one_of_several) {
+    const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfo(connection));
+    std::string_view hosts;
+    int given = 0;
+    for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {
+        if (option->val == nullptr) continue;
+        if (std::string_view(option->keyword) == "connect_timeout") given = std::atoi(option->val);
+        if (std::string_view(option->keyword) == "host") hosts = option->val;
+    }
+    // libpq goes through a list that it has found itself within one attempt.
+    if (given > 0 && hosts.find(',') == std::string_view::npos) return std::chrono::seconds(std::max(given, 2));
+    return is_one_of_several ? kMaxConnectingToOneOfSeveral : kMaxConnecting;
+}
+
+/// What there is to wait for, and for how long.
+struct Patience {
+    Deadline deadline;                   ///< Of all hosts.
+    steady_clock::time_point host_ends;  ///< Of this one.
+};
+
 /// Waits for the socket as libpq asks.
-void wait_for(PGconn* connection, PostgresPollingStatusType wanted, Deadline deadline, const Gate& gate,
-              const ConnectTarget& target) {
+void wait_for(PGconn* connection, PostgresPollingStatusType wanted, const Patience& patience, const Gate& gate) {
+    const auto ends = std::min(patience.deadline.at, patience.host_ends);
     for (;;) {
         if (gate.is_shut()) throw Error(ErrorCode::closed, "the manager was closed");
         const auto now = steady_clock::now();
-        if (now >= deadline.at) {
-            throw Error(ErrorCode::timeout, fmt::format("{}: no connection within the deadline{}{}", target.shown(),
-                                                        *PQerrorMessage(connection) == '\0' ? "" : ": ",
-                                                        target.scrubbed(PQerrorMessage(connection))));
+        if (now >= ends) {
+            const ErrorCode code = now >= patience.deadline.at ? ErrorCode::timeout : ErrorCode::unavailable;
+            throw Error(code,
+                        fmt::format("{}, port {}, does not answer in time{}{}", PQhost(connection), PQport(connection),
+                                    *PQerrorMessage(connection) == '\0' ? "" : ": ", PQerrorMessage(connection)));
         }
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.at - now);
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(ends - now);
         const auto length = std::min<std::chrono::milliseconds>(left, kLook);
         pollfd socket{PQsocket(connection), static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
         if (::poll(&socket, 1, static_cast<int>(length.count())) > 0) return;
     }
 }
 
-void require_usable_server(PGconn* connection, const ConnectTarget& target) {
+void require_usable_server(PGconn* connection) {
     constexpr int kOldest = 130000;
     const int version = PQserverVersion(connection);
     if (version < kOldest) {
-        throw Error(ErrorCode::schema_mismatch, fmt::format("{}: the server is PostgreSQL {}; 13 or later is needed",
-                                                            target.shown(), version / 10000));
+        throw Error(ErrorCode::schema_mismatch,
+                    fmt::format("the server is PostgreSQL {}; 13 or later is needed", version / 10000));
     }
     const char* encoding = PQparameterStatus(connection, "client_encoding");
     if (encoding == nullptr || std::string_view(encoding) != "UTF8") {
-        throw Error(ErrorCode::unavailable, fmt::format("{}: the server does not speak UTF-8", target.shown()));
+        throw Error(ErrorCode::unavailable, "the server does not speak UTF-8");
     }
     const char* integers = PQparameterStatus(connection, "integer_datetimes");
     if (integers != nullptr && std::string_view(integers) != "on") {
-        throw Error(ErrorCode::schema_mismatch, fmt::format("{}: the server keeps times as floats", target.shown()));
+        throw Error(ErrorCode::schema_mismatch, "the server keeps times as floats");
     }
 }
 
-Link connect(const ConnectTarget& target, Deadline deadline, const Gate& gate) {
-    const auto keywords = target.keywords();
-    const auto values = target.values();
+/// Errors: what the target's own words are to be put in front of.
+Link connect_to(const ConnectTarget& host, bool is_one_of_several, Deadline deadline, const Gate& gate) {
+    const auto keywords = host.keywords();
+    const auto values = host.values();
+    const auto begun = steady_clock::now();
     // Names are looked up in here, and may block.
     Link link(PQconnectStartParams(keywords.data(), values.data(), 0));
     if (link == nullptr) throw Error(ErrorCode::resource_exhausted, "libpq has no memory for a connection");
+    const Patience patience{deadline, begun + limit_of_host(link.get(), is_one_of_several)};
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     if (PQstatus(link.get()) == CONNECTION_BAD) status = PGRES_POLLING_FAILED;
     while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
-        // The socket changes from host to host, often under the same number: it is asked for anew each time.
-        wait_for(link.get(), status, deadline, gate, target);
+        // The socket changes from address to address, often under the same number: it is asked for anew each time.
+        wait_for(link.get(), status, patience, gate);
         status = PQconnectPoll(link.get());
     }
     if (status == PGRES_POLLING_FAILED) {
-        throw Error(code_of_failed_connection(link.get()),
-                    fmt::format("{}: {}", target.shown(), target.scrubbed(PQerrorMessage(link.get()))));
+        throw Error(code_of_failed_connection(link.get()), PQerrorMessage(link.get()));
     }
-    require_usable_server(link.get(), target);
-    if (PQsetnonblocking(link.get(), 1) != 0) {
-        throw Error(ErrorCode::unavailable,
-                    fmt::format("{}: {}", target.shown(), target.scrubbed(PQerrorMessage(link.get()))));
-    }
+    require_usable_server(link.get());
+    if (PQsetnonblocking(link.get(), 1) != 0) throw Error(ErrorCode::unavailable, PQerrorMessage(link.get()));
     PQsetNoticeReceiver(
         link.get(), [](void*, const PGresult*) {}, nullptr);
     return link;
+}
+
+/// A host that cannot be reached, or is not in the wanted state, gives way to the next; one that refuses does not.
+Link connect(const ConnectTarget& target, Deadline deadline, const Gate& gate) {
+    const std::vector<ConnectTarget> hosts = target.each_host();
+    ErrorCode code = ErrorCode::unavailable;
+    std::string words;
+    for (const ConnectTarget& host : hosts) {
+        try {
+            return connect_to(host, hosts.size() > 1, deadline, gate);
+        } catch (const Error& failure) {
+            code = failure.code();
+            words += (words.empty() ? "" : "; ") + target.scrubbed(failure.what());
+        }
+        if (code != ErrorCode::unavailable) break;
+    }
+    throw Error(code, fmt::format("{}: {}", target.shown(), words));
 }
 
 }  // namespace

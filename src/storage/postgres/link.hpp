@@ -73,8 +73,9 @@ struct Connected {
     std::exception_ptr failure;
 };
 
-/// Connects on a thread of its own, then calls `done` through the gate. Tries the hosts in their order; the error names
-/// each one's. A link is ready to be used without blocking.
+/// Connects on a thread of its own, then calls `done` through the gate. Tries the hosts in their order, each for
+/// `connect_timeout` or, if there are several, 5 s, so that one which does not answer keeps nobody from the next; the error
+/// names each one's. A link is ready to be used without blocking.
 ///
 /// Errors (in `Connected`): unavailable, unauthorized, timeout; resource_exhausted  no thread can be started.
 void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline deadline, std::shared_ptr<Gate> gate,

@@ -3,7 +3,9 @@
 #include <exception>
 #include <utility>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
@@ -91,6 +93,7 @@ asio::awaitable<std::optional<std::uint64_t>> Store::drop_partition(const Table&
     auto body = [&](Connection& connection) { return drop_once(connection, step, deadline); };
     const bool has_deadline = deadline.at != Deadline::never().at;
     const auto until = has_deadline ? deadline.at : steady_clock::now() + kPatienceWhileBusy;
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
     for (;;) {
         std::exception_ptr failure;
         std::optional<std::uint64_t> rows;
@@ -109,7 +112,7 @@ asio::awaitable<std::optional<std::uint64_t>> Store::drop_partition(const Table&
         if (!is_busy(failure) || steady_clock::now() + kPauseWhileBusy >= until) {
             refuse_drop(table, failure, has_deadline ? ErrorCode::timeout : ErrorCode::unavailable);
         }
-        asio::steady_timer pause(executor_, kPauseWhileBusy);
+        asio::steady_timer pause(executor, kPauseWhileBusy);
         co_await pause.async_wait(asio::use_awaitable);
     }
 }

@@ -1,0 +1,56 @@
+#include "storage/postgres/connect_target.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace marketdb::storage::postgres {
+namespace {
+
+/// `host:port`, with the wanted state of the session if there is one, of each host.
+std::vector<std::string> hosts_of(const std::string& url) {
+    std::vector<std::string> hosts;
+    for (const ConnectTarget& one : ConnectTarget(Config::from_url(url)).each_host()) {
+        std::string host;
+        std::string port;
+        std::string state;
+        const auto keywords = one.keywords();
+        const auto values = one.values();
+        for (std::size_t i = 0; keywords[i] != nullptr; ++i) {
+            const std::string keyword = keywords[i];
+            if (keyword == "host") host = values[i];
+            if (keyword == "port") port = values[i];
+            if (keyword == "target_session_attrs") state = values[i];
+        }
+        hosts.push_back(host + ":" + port + (state.empty() ? "" : " " + state));
+    }
+    return hosts;
+}
+
+using Hosts = std::vector<std::string>;
+
+TEST(ConnectTarget, OneHostIsTriedAsItIs) {
+    EXPECT_EQ(hosts_of("postgresql://desk@one:6000/market"), (Hosts{"one:6000"}));
+    EXPECT_EQ(hosts_of("postgresql:///market"), (Hosts{":"}));
+}
+
+TEST(ConnectTarget, SeveralAreTriedOneByOneForOneThatTakesWrites) {
+    EXPECT_EQ(hosts_of("postgresql://desk@one:6000,two:6001/market"),
+              (Hosts{"one:6000 read-write", "two:6001 read-write"}));
+    EXPECT_EQ(hosts_of("postgresql://desk@/market?host=one,two&port=6000&target_session_attrs=any"),
+              (Hosts{"one:6000 any", "two:6000 any"}));
+}
+
+TEST(ConnectTarget, WhoPrefersAStandbyTakesAnyInTheSecondRound) {
+    EXPECT_EQ(hosts_of("postgresql://desk@one:6000,two:6001/market?target_session_attrs=prefer-standby"),
+              (Hosts{"one:6000 standby", "two:6001 standby", "one:6000 any", "two:6001 any"}));
+}
+
+TEST(ConnectTarget, ListsThatDoNotMatchAreLeftToLibpq) {
+    EXPECT_EQ(hosts_of("postgresql://desk@/market?host=one,two,three&port=6000,6001&target_session_attrs=any"),
+              (Hosts{"one,two,three:6000,6001 any"}));
+}
+
+}  // namespace
+}  // namespace marketdb::storage::postgres
