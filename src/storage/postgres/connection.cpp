@@ -27,6 +27,9 @@ namespace {
 /// swallow everything else.
 constexpr std::size_t kCopyPiece = 64 * 1024;
 
+/// What has come during a COPY and is no whole notice after this time is a refusal.
+constexpr auto kNoNoticeAfter = std::chrono::milliseconds(250);
+
 /// How many rows go by between two looks at the deadline.
 constexpr std::uint64_t kRowsBetweenChecks = 4096;
 
@@ -47,6 +50,7 @@ struct Connection::Events {
     bool writable = false;
     bool waits_for_read = false;
     bool waits_for_write = false;
+    std::uint64_t notices = 0;
 };
 
 Connection::Connection(Link link, std::shared_ptr<const ConnectTarget> target, std::shared_ptr<Gate> gate,
@@ -55,12 +59,17 @@ Connection::Connection(Link link, std::shared_ptr<const ConnectTarget> target, s
       target_(std::move(target)),
       gate_(std::move(gate)),
       events_(std::make_shared<Events>(executor, PQsocket(link_.get()))),
-      statements_kept_(statements_kept) {}
+      statements_kept_(statements_kept) {
+    PQsetNoticeReceiver(
+        link_.get(), [](void* count, const PGresult*) { ++*static_cast<std::uint64_t*>(count); }, &events_->notices);
+}
 
 Connection::~Connection() {
     // The handlers of waits that are still pending keep `events_`, but hear no more than that it is over.
     boost::system::error_code ignored;
     events_->descriptor.close(ignored);
+    PQsetNoticeReceiver(
+        link_.get(), [](void*, const PGresult*) {}, nullptr);
     abandon_link(std::move(link_), *gate_);
 }
 
@@ -156,6 +165,7 @@ asio::awaitable<void> Connection::flush(Deadline deadline) {
         }
         // Only waiting to write would stop for ever where the server waits for us to read.
         co_await wait(Wait::read_or_write, deadline);
+        has_heard_ = has_heard_ || has_input();
         consume();
     }
 }
@@ -300,12 +310,15 @@ asio::awaitable<void> Connection::begin_copy(std::string sql, Deadline deadline)
         Result result = co_await next_result(deadline);
         if (result.handle() == nullptr) lost();
         const ExecStatusType status = PQresultStatus(result.handle());
-        if (status == PGRES_COPY_IN) co_return;
+        if (status == PGRES_COPY_IN) break;
         if (status == PGRES_COMMAND_OK) continue;
         co_await drain(deadline);
         broken_ = PQstatus(link_.get()) == CONNECTION_BAD;
         fail(result, "the database refused");
     }
+    has_heard_ = false;
+    unknown_since_.reset();
+    notices_heard_ = events_->notices;
 }
 
 asio::awaitable<void> Connection::send_copy(std::string_view bytes, Deadline deadline) {
@@ -324,14 +337,32 @@ asio::awaitable<void> Connection::send_copy(std::string_view bytes, Deadline dea
             co_await end_copy(deadline);
             lost();
         }
-        if (!has_input()) continue;
-        consume();
-        // An answer before the end can only be a refusal.
-        if (PQisBusy(link_.get()) == 0) {
+        if (seems_refused()) {
+            PQputCopyEnd(link_.get(), "given up");
+            co_await flush(deadline);
             co_await end_copy(deadline);
             lost();
         }
     }
+}
+
+/// An answer before the end can only be a refusal, or a notice. libpq takes notices away and leaves a refusal unread until the
+/// COPY has ended, and says of neither that it is there; a notice, too, stays unread until it is whole.
+bool Connection::seems_refused() {
+    const auto now = std::chrono::steady_clock::now();
+    if (std::exchange(has_heard_, false) || has_input()) {
+        const std::uint64_t before = notices_heard_;
+        consume();
+        // Looks at what has come.
+        static_cast<void>(PQisBusy(link_.get()));
+        notices_heard_ = events_->notices;
+        if (notices_heard_ != before) {
+            unknown_since_.reset();
+        } else if (!unknown_since_) {
+            unknown_since_ = now;
+        }
+    }
+    return unknown_since_ && now - *unknown_since_ >= kNoNoticeAfter;
 }
 
 asio::awaitable<std::uint64_t> Connection::end_copy(Deadline deadline) {
@@ -418,8 +449,10 @@ asio::awaitable<void> Connection::roll_back(Deadline deadline) {
 bool Connection::is_usable() noexcept {
     if (broken_ || PQstatus(link_.get()) == CONNECTION_BAD) return false;
     if (PQtransactionStatus(link_.get()) != PQTRANS_IDLE) return false;
-    // A server that ended the session has said so by now.
-    if (PQconsumeInput(link_.get()) != 1) return false;
+    // A server that ended the session has said why and hung up by now. libpq reads the one, and only then the other.
+    while (has_input()) {
+        if (PQconsumeInput(link_.get()) != 1) return false;
+    }
     return PQstatus(link_.get()) != CONNECTION_BAD && PQisBusy(link_.get()) == 0;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -116,6 +117,7 @@ class Connection {
     void forget(std::string_view sql) noexcept;
     [[nodiscard]] bool has_input() const noexcept;
     void consume();
+    [[nodiscard]] bool seems_refused();
     /// The next result; null at the end of a statement.
     awaitable<Result> next_result(Deadline deadline);
     awaitable<void> drain(Deadline deadline);
@@ -128,6 +130,11 @@ class Connection {
     std::shared_ptr<Gate> gate_;
     std::shared_ptr<Events> events_;
     bool broken_ = false;
+
+    // Of the COPY that is under way: whether something came while it was sent, and since when it is not known what that is.
+    bool has_heard_ = false;
+    std::uint64_t notices_heard_ = 0;
+    std::optional<std::chrono::steady_clock::time_point> unknown_since_;
 
     struct Kept {
         std::string name;

@@ -1,0 +1,148 @@
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "adversity/postgres_desk.hpp"
+
+/// What surprises users of libpq and of PostgreSQL.
+namespace marketdb::testing {
+namespace {
+
+namespace asio = boost::asio;
+
+class PostgresTraps : public ::testing::Test {
+ protected:
+    PostgresTraps()
+        : desk_(PostgresServer::shared()),
+          db_(PostgresDesk::open(desk_.config())),
+          symbol_(PostgresDesk::make_symbol(*db_).id) {}
+
+    WriteResult store(int rows, std::int64_t sequence = 0) {
+        return db_->wait(db_->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol_, rows, sequence)));
+    }
+    void on_each_quote(const std::string& statement, const std::string& when = "true") {
+        desk_.run(
+            "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + statement +
+            " RETURN NEW; END $$; CREATE TRIGGER meddles BEFORE INSERT ON book_ticker_snapshots FOR EACH ROW WHEN (" +
+            when + ") EXECUTE FUNCTION meddle()");
+    }
+
+    PostgresDesk desk_;
+    std::unique_ptr<DatabaseManager> db_;
+    SymbolId symbol_;
+};
+
+TEST_F(PostgresTraps, AStormOfNoticesDuringACopyStopsNeitherSide) {
+    store(1);
+    // Four times what a socket's buffers hold, against a client that only sends.
+    on_each_quote("RAISE WARNING 'row %', repeat('x', 2000);");
+    EXPECT_EQ(store(10'000, 1).inserted, 10'000U);
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "10001|10001|10001");
+}
+
+TEST_F(PostgresTraps, ARowThatATriggerDropsFromACopyIsNoticedAndNothingIsStored) {
+    store(1);
+    on_each_quote("IF NEW.bid_qty = 7 THEN RETURN NULL; END IF;");
+    std::vector<BookTicker> rows = PostgresDesk::quotes(symbol_, 2'500, 1);
+    rows[1'234].bid_qty = 7;
+    expect_error(ErrorCode::internal, [&] { db_->wait(db_->insert_book_ticker_snapshots(rows)); }, {"2500", "2499"});
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
+    rows[1'234].bid_qty = 8;
+    EXPECT_EQ(db_->wait(db_->insert_book_ticker_snapshots(rows)).inserted, 2'500U);
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "2501|2501|2501");
+}
+
+TEST_F(PostgresTraps, ACopyThatFailsAtItsFirstRowDoesNotSwallowAllOthers) {
+    store(1);
+    on_each_quote("RAISE EXCEPTION 'disk quota' USING ERRCODE = '53100';");
+    const auto begin = std::chrono::steady_clock::now();
+    expect_error(ErrorCode::resource_exhausted, [&] { store(500'000, 1); }, {"disk quota"});
+    RecordProperty("milliseconds", std::to_string((std::chrono::steady_clock::now() - begin) / 1ms));
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
+}
+
+TEST_F(PostgresTraps, ATransactionThatIsRefusedAtItsCommitIsNotStored) {
+    store(1);
+    desk_.run(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'too late' USING "
+        "ERRCODE = '23514', CONSTRAINT = 'late'; END $$; CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON "
+        "series DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()");
+    for (const int rows : {3, 2'500}) expect_error(ErrorCode::constraint, [&] { store(rows, 1); }, {"too late"});
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
+    desk_.run("DROP TRIGGER late ON series");
+    EXPECT_EQ(store(3, 1).inserted, 3U);
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "4|4|4");
+}
+
+TEST_F(PostgresTraps, ASessionThatIsEndedInTheMiddleSaysWhyAndIsReplaced) {
+    store(1);
+    for (const int rows : {3, 2'500}) {
+        PostgresSession other(PostgresServer::shared().conninfo());
+        other.run("SET search_path TO " + desk_.schema() + "; BEGIN; LOCK TABLE book_ticker_snapshots");
+        std::thread ends([&] {
+            const std::string sql =
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+                "application_name = '" +
+                desk_.schema() + "'";
+            EXPECT_TRUE(wait_until([&] { return desk_.ask(sql) == "1"; }));
+        });
+        expect_error(ErrorCode::unavailable, [&] { store(rows, 1); }, {"administrator command"});
+        ends.join();
+        other.run("ROLLBACK");
+        EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
+    }
+    EXPECT_EQ(store(3, 1).inserted, 3U);
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "4|4|4");
+}
+
+TEST_F(PostgresTraps, AForkedChildCannotUseTheManagerAndTakesNothingFromTheParent) {
+    asio::io_context context;
+    auto work = asio::make_work_guard(context);
+    std::thread thread([&] { context.run(); });
+    auto db = std::make_unique<DatabaseManager>(desk_.config(), context.get_executor());
+    db->wait(db->initialize());
+    const std::string sessions =
+        "SELECT string_agg(pid::text, ',' ORDER BY pid) FROM pg_stat_activity WHERE "
+        "application_name = '" +
+        desk_.schema() + "'";
+    const std::string before = desk_.ask(sessions);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        asio::io_context own;
+        bool is_refused = false;
+        asio::co_spawn(own, db->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol_, 3)),
+                       [&](std::exception_ptr failure, const WriteResult&) {
+                           try {
+                               if (failure) std::rethrow_exception(failure);
+                           } catch (const Error& error) {
+                               is_refused = error.code() == ErrorCode::closed &&
+                                            std::string_view(error.what()).find("fork") != std::string_view::npos;
+                           }
+                       });
+        own.run();
+        db.reset();
+        ::_exit(is_refused ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(db->wait(db->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol_, 3))).inserted, 3U);
+    EXPECT_EQ(desk_.ask(sessions), before) << "the sessions are those of before";
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "3|3|3");
+    db->wait(db->close());
+    work.reset();
+    thread.join();
+}
+
+}  // namespace
+}  // namespace marketdb::testing
