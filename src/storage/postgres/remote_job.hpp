@@ -12,6 +12,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -56,6 +57,8 @@ class RemoteJob {
     using Value = std::conditional_t<std::is_void_v<T>, char, T>;
 
     static boost::asio::awaitable<void> run(std::shared_ptr<RemoteJob> job) {
+        // What the caller's own coroutine lets through is meant; a new one would hear of `terminal` only.
+        co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::enable_total_cancellation());
         job->running_ = true;
         try {
             if (job->cancelled_) throw Error(ErrorCode::cancelled, "the operation was cancelled before it began");

@@ -1,0 +1,308 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "adversity/postgres_desk.hpp"
+
+/// Operations that are cancelled, or run out of time, wherever they wait.
+namespace marketdb::testing {
+namespace {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+
+/// What is cancelled. `act` is called anew for each attempt.
+struct Victim {
+    std::function<asio::awaitable<void>(DatabaseManager& db, SymbolId symbol)> act;
+    std::string whole;  ///< PostgresDesk::stored_quotes once it has succeeded.
+};
+
+asio::awaitable<void> insert(DatabaseManager& db, SymbolId symbol, int rows) {
+    std::vector<BookTicker> quotes = PostgresDesk::quotes(symbol, rows);
+    co_await db.insert_book_ticker_snapshots(std::move(quotes));
+}
+
+asio::awaitable<void> read_history(DatabaseManager& db) {
+    const HistoryFilter everything;
+    const History<BookTicker> history = co_await db.get_book_ticker_history(everything);
+    EXPECT_EQ(history.rows.size(), 8U);
+}
+
+asio::awaitable<void> read_latest(DatabaseManager& db) {
+    LatestFilter asked;
+    asked.max_cache_age = std::chrono::microseconds(0);
+    const std::vector<Latest<BookTicker>> latest = co_await db.get_latest_book_tickers(asked);
+    EXPECT_EQ(latest.size(), 1U);
+}
+
+asio::awaitable<void> refresh(DatabaseManager& db) { co_await db.refresh_reference(); }
+
+const Victim kInsert{[](DatabaseManager& db, SymbolId symbol) { return insert(db, symbol, 3); }, "3|3|3"};
+const Victim kLargeInsert{[](DatabaseManager& db, SymbolId symbol) { return insert(db, symbol, 2'500); },
+                          "2500|2500|2500"};
+const Victim kHistory{[](DatabaseManager& db, SymbolId) { return read_history(db); }, {}};
+const Victim kLatest{[](DatabaseManager& db, SymbolId) { return read_latest(db); }, {}};
+
+/// The coroutine of a program that hears of every kind of wish to cancel.
+asio::awaitable<void> listening(asio::awaitable<void> operation) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await std::move(operation);
+}
+
+/// An operation under way. What its end touches outlives this object.
+class Running {
+ public:
+    Running(const asio::any_io_executor& executor, asio::awaitable<void> operation) {
+        asio::co_spawn(
+            executor, listening(std::move(operation)),
+            asio::bind_cancellation_slot(state_->signal.slot(), [state = state_](std::exception_ptr failure) {
+                state->failure = failure;
+                state->done.store(true);
+            }));
+    }
+    void cancel(asio::cancellation_type type) { state_->signal.emit(type); }
+    [[nodiscard]] bool is_done() const noexcept { return state_->done.load(); }
+    /// None: it succeeded.
+    [[nodiscard]] std::optional<ErrorCode> code() const {
+        if (!state_->failure) return std::nullopt;
+        try {
+            std::rethrow_exception(state_->failure);
+        } catch (const Error& error) {
+            return error.code();
+        } catch (const boost::system::system_error& error) {
+            // Cancelled before the manager's own code began: Asio says so itself.
+            EXPECT_EQ(error.code(), asio::error::operation_aborted);
+            return ErrorCode::cancelled;
+        }
+    }
+
+ private:
+    struct State {
+        asio::cancellation_signal signal;
+        std::exception_ptr failure;
+        std::atomic<bool> done{false};
+    };
+    std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+/// The manager's context and that of its caller, turned by hand in one thread: each step is a point where an operation waits.
+class Steps {
+ public:
+    [[nodiscard]] asio::io_context& managers() noexcept { return managers_; }
+    [[nodiscard]] asio::io_context& callers() noexcept { return callers_; }
+
+    /// Runs one function of either. Waits for one if there is none yet.
+    void step() {
+        const auto until = Clock::now() + 30s;
+        while (Clock::now() < until) {
+            managers_.restart();
+            callers_.restart();
+            if (callers_.poll_one() > 0 || managers_.poll_one() > 0) return;
+            if (managers_.run_one_for(std::chrono::milliseconds(1)) > 0) return;
+        }
+        throw std::runtime_error("nothing happens any more");
+    }
+    void finish(const Running& running) {
+        while (!running.is_done()) step();
+    }
+    void run(asio::awaitable<void> operation) {
+        const Running running(callers_.get_executor(), std::move(operation));
+        finish(running);
+        EXPECT_EQ(running.code(), std::nullopt);
+    }
+
+ private:
+    asio::io_context managers_;
+    asio::io_context callers_;
+};
+
+class PostgresCancel : public ::testing::Test {
+ protected:
+    PostgresCancel() : desk_(PostgresServer::shared()), setup_(PostgresDesk::open(desk_.config())) {}
+
+    SymbolId next_symbol() { return PostgresDesk::make_symbol(*setup_, "S" + std::to_string(++symbols_)).id; }
+
+    /// Cancels at the first, the second, .. step until it succeeds before.
+    void cancel_at_each_step(const Victim& victim, bool on_the_managers_executor, asio::cancellation_type type) {
+        Steps steps;
+        DatabaseManager db(desk_.config(2), steps.managers().get_executor());
+        asio::io_context& context = on_the_managers_executor ? steps.managers() : steps.callers();
+        steps.run(db.initialize());
+        int cancelled = 0;
+        for (int count = 0;; ++count) {
+            ASSERT_LT(count, 1000);
+            SCOPED_TRACE("cancelled at step " + std::to_string(count));
+            const SymbolId symbol = next_symbol();
+            steps.run(refresh(db));
+            Running running(context.get_executor(), victim.act(db, symbol));
+            for (int i = 0; i < count && !running.is_done(); ++i) steps.step();
+            const bool was_done = running.is_done();
+            const auto begin = Clock::now();
+            running.cancel(type);
+            steps.finish(running);
+            delays_.push_back(Clock::now() - begin);
+            const auto code = running.code();
+            if (code) {
+                EXPECT_EQ(to_string(*code), "cancelled");
+                ++cancelled;
+            }
+            check_stored(victim, symbol, !code);
+            // The next one has nothing to do with it.
+            running.cancel(type);
+            steps.run(victim.act(db, symbol));
+            check_stored(victim, symbol, true);
+            EXPECT_EQ(db.get_performance_stats().pending_operations, 0U);
+            if (was_done) break;
+        }
+        EXPECT_GE(cancelled, 2);
+        EXPECT_TRUE(wait_until([&] { return desk_.sessions() <= 3; })) << "two of this manager, one of the test's own";
+        steps.run(db.close());
+    }
+
+    void check_stored(const Victim& victim, SymbolId symbol, bool is_there) {
+        if (victim.whole.empty()) return;
+        EXPECT_EQ(desk_.stored_quotes(symbol), is_there ? victim.whole : "0|0|0");
+    }
+
+    /// On the manager's executor by the wish that every coroutine hears of, from another by the mildest.
+    void everywhere(const Victim& victim) {
+        cancel_at_each_step(victim, true, asio::cancellation_type::terminal);
+        if (HasFatalFailure()) return;
+        cancel_at_each_step(victim, false, asio::cancellation_type::total);
+        check_delays();
+    }
+    void in_all_other_ways(const Victim& victim) {
+        cancel_at_each_step(victim, true, asio::cancellation_type::total);
+        if (HasFatalFailure()) return;
+        cancel_at_each_step(victim, false, asio::cancellation_type::terminal);
+        check_delays();
+    }
+    void check_delays() {
+        std::sort(delays_.begin(), delays_.end());
+        EXPECT_LT(delays_.at(delays_.size() / 2), 100ms);
+        EXPECT_LT(delays_.back(), 5s) << "on a machine that does other things too";
+    }
+
+    /// Cancels the opening of an empty schema at each `stride`-th step until it succeeds before.
+    static void cancel_opening(int stride) {
+        const PostgresDesk empty(PostgresServer::shared());
+        int cancelled = 0;
+        for (int count = 0;; count += stride) {
+            ASSERT_LT(count, 1000);
+            SCOPED_TRACE("cancelled at step " + std::to_string(count));
+            Steps steps;
+            DatabaseManager db(empty.config(), steps.managers().get_executor());
+            Running running(steps.callers().get_executor(), db.initialize());
+            for (int i = 0; i < count && !running.is_done(); ++i) steps.step();
+            const bool was_done = running.is_done();
+            running.cancel(asio::cancellation_type::terminal);
+            steps.finish(running);
+            if (running.code()) {
+                EXPECT_EQ(to_string(*running.code()), "cancelled");
+                ++cancelled;
+            }
+            steps.run(db.initialize());
+            EXPECT_TRUE(db.is_initialized());
+            steps.run(db.close());
+            if (was_done) break;
+            empty.run("SET client_min_messages = error; DROP SCHEMA " + empty.schema() + " CASCADE; CREATE SCHEMA " +
+                      empty.schema());
+        }
+        EXPECT_GE(cancelled, 2);
+    }
+
+    void store_eight() { setup_->wait(setup_->insert_book_ticker_snapshots(PostgresDesk::quotes(next_symbol(), 8))); }
+
+    PostgresDesk desk_;
+    std::unique_ptr<DatabaseManager> setup_;
+    std::vector<Clock::duration> delays_;
+    int symbols_ = 0;
+};
+
+TEST_F(PostgresCancel, AnInsertIsUndoneOrStoredWhereverItIsCancelled) { everywhere(kInsert); }
+
+TEST_F(PostgresCancel, ALargeInsertIsUndoneOrStoredWhereverItIsCancelled) { everywhere(kLargeInsert); }
+
+TEST_F(PostgresCancel, AHistoryIsCancelledWhereverItWaits) {
+    store_eight();
+    everywhere(kHistory);
+}
+
+TEST_F(PostgresCancel, TheLatestRowsAreCancelledWhereverTheyWait) {
+    store_eight();
+    everywhere(kLatest);
+}
+
+class PostgresCancelLong : public PostgresCancel {};
+
+TEST_F(PostgresCancelLong, EveryOperationInTheOtherWays) {
+    store_eight();
+    for (const Victim* victim : {&kHistory, &kLatest, &kInsert, &kLargeInsert}) in_all_other_ways(*victim);
+}
+
+TEST_F(PostgresCancel, OpeningAnEmptySchemaIsUndoneOrDoneWhereverItIsCancelled) { cancel_opening(10); }
+
+TEST_F(PostgresCancelLong, OpeningAnEmptySchema) { cancel_opening(1); }
+
+TEST_F(PostgresCancel, FromAThreadPoolAWishComesAtAnyTime) {
+    const auto db = PostgresDesk::open(desk_.config(2));
+    int cancelled = 0;
+    for (int round = 0; round < 40; ++round) {
+        const SymbolId symbol = PostgresDesk::make_symbol(*db, "P" + std::to_string(round)).id;
+        asio::thread_pool pool(2);
+        // One strand carries the coroutine and the wish, as Asio asks for; the pool's threads take turns at it.
+        const auto strand = asio::make_strand(pool);
+        Running running(strand, kInsert.act(*db, symbol));
+        const auto until = Clock::now() + std::chrono::microseconds(round * 150);
+        while (Clock::now() < until) std::this_thread::yield();
+        asio::post(strand, [&] { running.cancel(asio::cancellation_type::total); });
+        pool.join();
+        ASSERT_TRUE(running.is_done());
+        if (running.code()) ++cancelled;
+        check_stored(kInsert, symbol, !running.code());
+    }
+    EXPECT_GT(cancelled, 0);
+    EXPECT_TRUE(wait_until([&] { return desk_.sessions() <= 3; }));
+}
+
+TEST_F(PostgresCancel, ADeadlineThatPassesAtAnyTimeUndoesAnInsertOrSaysThatItIsInDoubt) {
+    int late = 0;
+    for (int round = 0; round < 40; ++round) {
+        const SymbolId symbol = next_symbol();
+        const Deadline deadline = Deadline::in(std::chrono::microseconds(round * 150));
+        std::optional<ErrorCode> code;
+        try {
+            setup_->wait(setup_->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol, 3), deadline));
+        } catch (const Error& error) {
+            code = error.code();
+        }
+        if (code) {
+            ++late;
+            EXPECT_TRUE(code == ErrorCode::timeout || code == ErrorCode::in_doubt) << to_string(*code);
+        }
+        if (code == ErrorCode::in_doubt) continue;
+        check_stored(kInsert, symbol, !code);
+    }
+    EXPECT_GT(late, 0);
+    EXPECT_TRUE(wait_until([&] { return desk_.sessions() <= 1; }));
+}
+
+}  // namespace
+}  // namespace marketdb::testing
