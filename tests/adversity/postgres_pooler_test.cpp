@@ -1,0 +1,124 @@
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "adversity/postgres_desk.hpp"
+#include "support/pgbouncer.hpp"
+
+/// A pooler between that gives each transaction another session.
+namespace marketdb::testing {
+namespace {
+
+constexpr int kWriters = 8;
+constexpr int kRounds = 12;
+constexpr int kRowsOfACopy = 2'500;
+
+class PostgresPooler : public ::testing::Test {
+ protected:
+    void SetUp() override {
+        if (!PgBouncer::is_installed()) GTEST_SKIP() << "the program pgbouncer is not installed";
+        pooler_ = std::make_unique<PgBouncer>(PostgresServer::shared(), 2);
+    }
+
+    [[nodiscard]] Config config(const std::string& more = {}) const {
+        return desk_.config(pooler_->url(desk_.parameters() + "&pooler=transaction" + more), 2);
+    }
+
+    /// Small inserts, COPYs, exchanges and histories, with a deadline now and then, each of rows of its own.
+    void write_and_read(int writer) {
+        const auto db = PostgresDesk::open(config());
+        const SymbolId symbol = PostgresDesk::make_symbol(*db, "W" + std::to_string(writer)).id;
+        for (int round = 1; round <= kRounds; ++round) {
+            const Deadline deadline = round % 3 == 0 ? Deadline::in(std::chrono::seconds(50)) : Deadline{};
+            const int rows = round % 4 == 0 ? kRowsOfACopy : 3;
+            const WriteResult stored =
+                db->wait(db->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol, rows, round), deadline));
+            EXPECT_EQ(stored.inserted, static_cast<std::uint64_t>(rows));
+            db->wait(db->ensure_exchange("W" + std::to_string(writer) + "R" + std::to_string(round) + "_SPOT"));
+        }
+        HistoryFilter own;
+        own.series.symbols = std::span(&symbol, 1);
+        const History<BookTicker> history = db->wait(db->get_book_ticker_history(own));
+        EXPECT_EQ(history.rows.size(), 7'527U);
+        for (const BookTicker& row : history.rows) EXPECT_EQ(row.symbol_id, symbol);
+        db->wait(db->close());
+    }
+
+    /// What a client of the pooler sees in whichever session it gets.
+    [[nodiscard]] std::string seen_by_others() const {
+        PostgresSession other(pooler_->conninfo(kTestDatabase, kTestRole));
+        std::string seen;
+        for (const char* what :
+             {"current_setting('statement_timeout')", "current_setting('TimeZone')", "current_setting('jit')",
+              "current_setting('default_transaction_read_only')", "current_setting('search_path')",
+              "(SELECT count(*) FROM pg_prepared_statements)", "(SELECT count(*) FROM pg_listening_channels())",
+              "(SELECT count(*) FROM pg_cursors)",
+              "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())"}) {
+            seen += other.value("SELECT " + std::string(what)) + ";";
+        }
+        return seen;
+    }
+
+    const PostgresDesk desk_{PostgresServer::shared()};
+    std::unique_ptr<PgBouncer> pooler_;
+};
+
+TEST_F(PostgresPooler, EightWritersShareTwoSessionsAndNobodySeesAnythingOfAnother) {
+    const std::string before = seen_by_others();
+    EXPECT_EQ(before.substr(0, before.find(';')), "0");
+    PostgresDesk::open(config()).reset();
+    std::vector<std::thread> writers;
+    for (int writer = 0; writer < kWriters; ++writer) writers.emplace_back([=, this] { write_and_read(writer); });
+    for (std::thread& writer : writers) writer.join();
+
+    EXPECT_EQ(desk_.ask("SELECT count(*), count(DISTINCT (symbol_id, \"timestamp\", sequence)), (SELECT sum(rows) FROM "
+                        "series) FROM book_ticker_snapshots"),
+              "60216|60216|60216");
+    EXPECT_EQ(desk_.ask("SELECT count(*) FROM exchanges"), "97");
+    EXPECT_LE(
+        PostgresServer::shared()
+            .query("postgres", "SELECT 1 FROM pg_stat_activity WHERE usename = 'marketdb' AND application_name LIKE '" +
+                                   desk_.schema() + "%'")
+            .size(),
+        2U);
+    for (int look = 0; look < 4; ++look) EXPECT_EQ(seen_by_others(), before);
+}
+
+TEST_F(PostgresPooler, ADeadlineReachesTheServerAndLeavesTheSessionAsItWas) {
+    const auto db = PostgresDesk::open(config());
+    const SymbolId symbol = PostgresDesk::make_symbol(*db).id;
+    db->wait(db->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol, 3)));
+    const std::string before = seen_by_others();
+    PostgresSession other(PostgresServer::shared().conninfo(kTestDatabase, kTestRole));
+    other.run("BEGIN; LOCK TABLE " + desk_.schema() + ".book_ticker_snapshots");
+    for (const int rows : {3, kRowsOfACopy}) {
+        expect_error(ErrorCode::timeout, [&] {
+            db->wait(db->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol, rows, 1), Deadline::in(300ms)));
+        });
+    }
+    expect_error(ErrorCode::timeout, [&] { db->wait(db->get_book_ticker_history({}, Deadline::in(300ms))); });
+    other.run("ROLLBACK");
+    EXPECT_EQ(seen_by_others(), before);
+    db->wait(db->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol, 3, 1)));
+    EXPECT_EQ(desk_.stored_quotes(symbol), "6|6|6");
+}
+
+TEST_F(PostgresPooler, WhatAnotherManagerChangesIsSeenWithoutListening) {
+    Config settings = config();
+    settings.poll_interval = 20ms;
+    const auto reader = PostgresDesk::open(settings);
+    const auto writer = PostgresDesk::open(config());
+    const SymbolId symbol = PostgresDesk::make_symbol(*writer).id;
+    EXPECT_TRUE(wait_until([&] {
+        const std::vector<Exchange> all = reader->wait(reader->get_all_exchanges());
+        return all.size() == 1 && all.front().enum_value == "ALPHA_SPOT";
+    }));
+    EXPECT_EQ(reader->wait(reader->get_symbol_by_id(symbol))->exchange_symbol, "BTCUSDT");
+}
+
+}  // namespace
+}  // namespace marketdb::testing
