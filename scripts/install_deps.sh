@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the packages that marketdb needs on Debian 12 and 13 and Ubuntu 24.04 (root or sudo).
-#   scripts/install_deps.sh [build] [test] [check]     default: build
+#   scripts/install_deps.sh [build] [test] [check] [bench]     default: build
 set -euo pipefail
 
 declare -A packages=(
@@ -9,6 +9,7 @@ declare -A packages=(
     [test]="git libgtest-dev libgmock-dev nlohmann-json3-dev gcovr gzip xz-utils zip zstd
             postgresql postgresql-client pgbouncer openssl python3-asyncpg"
     [check]="git python3 shellcheck libbenchmark-dev libgtest-dev libgmock-dev nlohmann-json3-dev"
+    [bench]="libbenchmark-dev postgresql postgresql-client python3-asyncpg libpqxx-dev"
 )
 
 # shellcheck source=/dev/null
