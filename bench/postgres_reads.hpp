@@ -144,13 +144,24 @@ inline void bench_latest(const Setup& setup, std::size_t rows) {
     for (const std::size_t days : {3, 30, 365, 1000}) bench_latest_on(setup, days, rows);
 }
 
-/// Microseconds of each call.
+/// Microseconds of each call, and those of the calling thread's processor.
+struct Calls {
+    std::vector<double> wall;
+    std::vector<double> cpu;
+
+    void note(WallClock::time_point start, double cpu_start) {
+        wall.push_back(seconds_since(start) * 1e6);
+        cpu.push_back((thread_cpu_seconds() - cpu_start) * 1e6);
+    }
+};
+
 template <class Work>
-void time_each(std::vector<double>& microseconds, std::size_t count, Work work) {
+void time_each(Calls& calls, std::size_t count, Work work) {
     for (std::size_t i = 0; i < count; ++i) {
+        const double cpu = thread_cpu_seconds();
         const auto start = WallClock::now();
         work();
-        microseconds.push_back(seconds_since(start) * 1e6);
+        calls.note(start, cpu);
     }
 }
 
@@ -162,29 +173,34 @@ struct OneRow {
 };
 
 inline boost::asio::awaitable<void> time_on_executor(DatabaseManager& db, const OneRow& work, std::size_t count,
-                                                     std::vector<double>& microseconds) {
+                                                     Calls& calls) {
     for (std::size_t i = 0; i < count; ++i) {
+        const double cpu = thread_cpu_seconds();
         const auto start = WallClock::now();
         co_await work.ours(db);
-        microseconds.push_back(seconds_since(start) * 1e6);
+        calls.note(start, cpu);
     }
 }
 
 inline void bench_one_row_of(const Setup& setup, DatabaseManager& db, BarePostgres& bare, const OneRow& work) {
     constexpr std::size_t kAtOnce = 200;
-    std::vector<double> theirs;
-    std::vector<double> here;
-    std::vector<double> waiting;
+    Calls theirs;
+    Calls here;
+    Calls waiting;
     for (std::size_t block = 0; block < 4 * setup.rounds; ++block) {
         time_each(theirs, kAtOnce, [&] { work.bare(bare); });
         db.wait(time_on_executor(db, work, kAtOnce, here));
         time_each(waiting, kAtOnce, [&] { db.wait(work.ours(db)); });
     }
-    std::printf("  %-44s bare %.1f us, on the manager's executor %.1f us, through wait %.1f us\n", work.name,
-                median(theirs), median(here), median(waiting));
+    std::printf(
+        "  %s: bare %.1f us, on the manager's executor %.1f us, through wait %.1f us; of it on the own processor %.1f "
+        "and "
+        "%.1f us\n",
+        work.name, median(theirs.wall), median(here.wall), median(waiting.wall), median(theirs.cpu), median(here.cpu));
     const std::string name = work.name;
-    setup.summary->at_most(name + ", on the manager's executor: us added", median(here) - median(theirs), 15);
-    setup.summary->at_most(name + ", through wait: us added", median(waiting) - median(theirs), 45);
+    const double bare_wall = median(theirs.wall);
+    setup.summary->at_most(name + ", on the manager's executor: us added", median(here.wall) - bare_wall, 15);
+    setup.summary->at_most(name + ", through wait: us added", median(waiting.wall) - bare_wall, 45);
 }
 
 inline boost::asio::awaitable<void> read_latest_funding(DatabaseManager& db) {
