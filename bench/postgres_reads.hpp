@@ -136,7 +136,7 @@ inline void bench_latest_on(const Setup& setup, std::size_t days, std::size_t ro
                            20);
     setup.summary->at_least(fmt::format("the same, times as fast as DISTINCT ON, {} partitions", days), times, 100);
     db.wait(db.close());
-    bare.run("DROP SCHEMA IF EXISTS scratch");
+    bare.run(fmt::format("DROP SCHEMA {} CASCADE", schema));
 }
 
 inline void bench_latest(const Setup& setup, std::size_t rows) {

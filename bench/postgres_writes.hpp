@@ -126,7 +126,7 @@ inline void bench_insert(const Setup& setup) {
         runners.push_back(
             {{"asyncpg, row by row", {}}, few, [&] { return asyncpg("execute", "book_ticker_snapshots", few); }});
     }
-    std::printf("upsert of %zu new book tickers in batches of 10,000, %zu rounds\n", setup.rows, setup.rounds);
+    std::printf("\nupsert of %zu new book tickers in batches of 10,000, %zu rounds\n", setup.rows, setup.rounds);
     take_turns(runners, setup.rounds);
     Summary& summary = *setup.summary;
     summary.at_least("new rows: to bare binary COPY", speed_ratio(runners[0].side, runners[1].side), 0.9);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures marketdb on a PostgreSQL server of its own and prints what was wanted and what was found.
 #   bench/run_postgres.sh [--only WORK] [--rounds N] [--rows N] [--latest-rows N]
-# Wants scripts/install_deps.sh build bench, and 20 GB in $TMPDIR for `latest` on all its 20,000,000 rows.
+# Wants scripts/install_deps.sh build bench, and 15 GB in $TMPDIR for `latest` on all its 20,000,000 rows.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
