@@ -32,7 +32,9 @@ TEST_P(ImportBadFiles, EveryBadFileIsRefusedAndNothingOfItIsStored) {
         {"sides.csv", start + "binance,BTCUSDT,1723118400000000,1723118400000000,,,,\n", "sides.csv:3: "},
         {"junk.csv", std::string("\x7f\x45\x4c\x46\x02\x01\x01\0\xff\xfe\n", 11), "junk.csv"},
         {"line.csv", start + std::string(100'000'000, '7') + "\n", "line.csv:3: the line is longer than 1048576 bytes"},
-        {"exchange.csv", start + "b\xc3\xa4d;DROP,BTCUSDT,1723118400000000,1723118400000000,2,101,100,1\n",
+        {"exchange.csv",
+         start + "b\xc3\xa4"
+                 "d;DROP,BTCUSDT,1723118400000000,1723118400000000,2,101,100,1\n",
          "exchange.csv:3: column exchange: "},
         {"nul.csv",
          start + "binance,BTC" + std::string(1, '\0') + "USDT,1723118400000000,1723118400000000,2,101,100,1\n",
