@@ -165,6 +165,7 @@ class PostgresFakeServer : public ::testing::Test {
                                                 is_done = true;
                                             });
         auto work = asio::make_work_guard(context_);
+        context_.restart();
         while (!is_done) context_.run_one();
         if (made.failure) std::rethrow_exception(made.failure);
         connection_ = std::make_unique<Connection>(std::move(made.link), target, gate_, context_.get_executor(), 0);

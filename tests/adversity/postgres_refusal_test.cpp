@@ -61,7 +61,6 @@ TEST_F(PostgresRefusal, ADeadlockOrASerializationFailureIsTriedAgainUntilItSucce
 TEST_F(PostgresRefusal, SoAreWritesOfOneRowAndTheRemovalOfOldRows) {
     for (const char* sqlstate : {"40P01", "40001"}) {
         SCOPED_TRACE(sqlstate);
-        store(2'500, {}, 1);
         Source source;
         source.kind = "import";
         source.name = "quotes.csv";
@@ -73,11 +72,13 @@ TEST_F(PostgresRefusal, SoAreWritesOfOneRowAndTheRemovalOfOldRows) {
         EXPECT_GT(refusals(), 3);
         EXPECT_EQ(desk_.ask("SELECT rows FROM sources WHERE id = " + std::to_string(static_cast<int>(id))), "7");
 
-        refuse("book_ticker_snapshots", sqlstate, 3);
-        EXPECT_EQ(db_->wait(db_->cleanup_old_data()).book_tickers, sqlstate == std::string("40P01") ? 2'501U : 2'500U);
+        const std::vector<FundingRate> rates{funding(symbol_, kNoon, 0.0001)};
+        db_->wait(db_->insert_funding_rates(rates));
+        refuse("funding_rate_snapshots", sqlstate, 3);
+        EXPECT_EQ(db_->wait(db_->cleanup_old_data()).funding_rates, 1U);
         EXPECT_GT(refusals(), 3);
-        EXPECT_EQ(desk_.stored_quotes(symbol_), "0|0|0");
-        desk_.run("DROP TRIGGER a_refusal ON book_ticker_snapshots");
+        EXPECT_EQ(desk_.ask("SELECT count(*) FROM funding_rate_snapshots"), "0");
+        desk_.run("DROP TRIGGER a_refusal ON funding_rate_snapshots");
     }
     refuse("sources", "40001", 1'000'000);
     Source source;
