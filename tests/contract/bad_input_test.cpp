@@ -103,7 +103,8 @@ TEST_P(BadInput, ABadFundingRateIsRefusedWithRowColumnAndValueAndNothingIsStored
         {"settlement after 2262", [](FundingRate& row) { row.funding_time = kMaxTime + 1us; }, {"funding_time"}},
         {"a time before 1970", [](FundingRate& row) { row.timestamp = kMinTime - 1us; }, {"timestamp"}}};
     expect_each_refused(
-        table, [&](Timestamp at) { return funding(symbol, at, 0.0001); }, [&] { return stored_funding(); });
+        table, [&](Timestamp at) { return with_settlement(funding(symbol, at, 0.0001)); },
+        [&] { return stored_funding(); });
 }
 
 TEST_P(BadInput, ABadBalanceIsRefusedWithRowColumnAndValueAndNothingIsStored) {

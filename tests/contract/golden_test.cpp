@@ -55,12 +55,13 @@ TEST_P(GoldenCase, Bid100Ask101) {
 }
 
 TEST_P(GoldenCase, FundingOf1BasisPointEvery8Hours) {
-    FundingRate rate = funding(make_symbol("BTC", "USDT", "ALPHA_FUTURES").id, kNoon, 0.0001);
+    FundingRate rate = with_settlement(funding(make_symbol("BTC", "USDT", "ALPHA_FUTURES").id, kNoon, 0.0001));
     rate.interval_minutes = 480;
     store(rate);
     const FundingRate row = wait(db().get_funding_rate_history()).rows.at(0);
     EXPECT_DOUBLE_EQ(funding_rate_percent(row), 0.01);
     EXPECT_DOUBLE_EQ(funding_rate_bps(row), 1);
+    if (!target().can.own_tables) return;  // other tables keep no interval
     EXPECT_DOUBLE_EQ(annualised_funding_rate(row), 0.1095);
 }
 

@@ -54,7 +54,8 @@ class HistoryModel : public EngineTest {
             BookTicker row =
                 quote(symbols[random() % symbols.size()], kNoon + std::chrono::milliseconds(random() % 3'000), 100 + i,
                       101 + i, static_cast<std::int64_t>(random() % 3));
-            if (random() % 8 != 0) {
+            if (!target().can.keeps_sequence) row.sequence = 0;
+            if (random() % 8 != 0 && target().can.keeps_received_at) {
                 row.received_at = row.timestamp + std::chrono::milliseconds(static_cast<int>(random() % 400) - 150);
             }
             rows.emplace(std::tuple(row.symbol_id, row.timestamp, row.sequence), row);

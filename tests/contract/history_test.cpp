@@ -53,7 +53,8 @@ class HistoryFixture : public EngineTest {
                 quotes.back().received_at = at + std::chrono::milliseconds(static_cast<int>(random() % 300) - 100);
             trades.push_back(trade(symbol, at, ("t" + std::to_string(i)).c_str(), 100 + i));
             trades.back().sequence = i % 2;
-            rates.push_back(funding(symbol, at, 0.001 * i, i % 2 == 0 ? FundingKind::predicted : FundingKind::settled));
+            const FundingKind kind = i % 2 == 0 ? FundingKind::predicted : FundingKind::settled;
+            rates.push_back(with_settlement(funding(symbol, at, 0.001 * i, kind)));
             balances.push_back(balance(exchanges[i % 2], i % 3 == 0 ? "BTC" : "USDT", at, i));
         }
         store(quotes);

@@ -149,7 +149,7 @@ TEST_P(Keeping, CleanUpIsOfAllDatasetsOrOfOne) {
     const auto fill = [&] {
         store({quote(symbol.id, old, 1, 2)});
         store({trade(symbol.id, old, "1"), trade(symbol.id, old, "2")});
-        store({funding(symbol.id, old, 0.1)});
+        store({with_settlement(funding(symbol.id, old, 0.1))});
         store({balance(symbol.exchange_id, "USDT", old, 1)});
     };
     fill();
@@ -211,7 +211,7 @@ TEST_P(Keeping, StatisticsOfAnEmptyDatabaseAreZeroAndNotAbsent) {
     }
     EXPECT_EQ(stats.exchanges + stats.symbols + stats.quarantined, 0U);
     EXPECT_GT(stats.bytes, 0U);
-    EXPECT_GT(stats.schema_version, 0U);
+    EXPECT_EQ(stats.schema_version > 0, target().can.own_tables);
     EXPECT_FALSE(stats.engine.empty());
     EXPECT_TRUE(wait(db().get_series_stats()).empty());
 }
@@ -236,7 +236,7 @@ TEST_P(Keeping, StatisticsFollowEveryInsertUpdateAndCleanUp) {
     EXPECT_EQ(stats.active_exchanges, 1U);
     EXPECT_EQ(stats.symbols, 2U);
     EXPECT_EQ(stats.active_symbols, 2U);
-    EXPECT_EQ(stats.sources, 1U);
+    EXPECT_EQ(stats.sources, target().can.own_tables ? 1U : 0U);
 
     static_cast<void>(wait(db().cleanup_old_data()));
     stats = wait(db().get_database_stats());

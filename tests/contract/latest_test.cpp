@@ -19,7 +19,6 @@ TEST_P(LatestContract, AWriteIsVisibleToTheNextRead) {
 }
 
 TEST_P(LatestContract, TheNewestIsTheGreatestTimestampThenTheGreatestSequence) {
-    if (!target().keeps_sequence) GTEST_SKIP() << "this store folds rows of one timestamp";
     const SymbolId symbol = make_symbol().id;
     store({quote(symbol, kNoon, 3, 4, 2), quote(symbol, kNoon, 1, 2, 1)});
     EXPECT_EQ(lines_of(wait(db().get_latest_book_tickers())), (Lines{"+0ms #2 bid 3x1 ask 4x2"}));
@@ -37,7 +36,7 @@ TEST_P(LatestContract, MemoryHoldsTheMergedRowAndNotWhatWasSent) {
     row.received_at = kNoon + 5ms;
     store(row);
     store(quote(symbol, kNoon, 1, 3));
-    EXPECT_EQ(text_of(db().find_latest_book_ticker(symbol)->row), "+0ms #0 bid 1x1 ask 3x2 rx +5ms");
+    EXPECT_EQ(text_of(db().find_latest_book_ticker(symbol)->row), kept({"+0ms #0 bid 1x1 ask 3x2 rx +5ms"}).at(0));
 }
 
 TEST_P(LatestContract, AnEntryIsServedFor30SecondsAndNotAtTheInstantOfExpiry) {
@@ -68,8 +67,11 @@ TEST_P(LatestContract, ExpiredEntriesLeaveMemoryByThemselves) {
     const SymbolId symbol = make_symbol().id;
     store(quote(symbol, kNoon, 1, 2));
     EXPECT_EQ(db().get_performance_stats().latest_size, 1U);
-    clock().walk(31s);
-    EXPECT_TRUE(wait_until([&] { return db().get_performance_stats().latest_size == 0; }));
+    EXPECT_TRUE(wait_until([&] {
+        // Again and again: the maintenance may have asked for the row in between.
+        clock().walk(31s);
+        return db().get_performance_stats().latest_size == 0;
+    }));
 }
 
 TEST_P(LatestContract, AgeIsNowMinusReceivedAtElseMinusTimestamp) {
@@ -134,19 +136,27 @@ TEST_P(LatestContract, SeriesCanBeChosen) {
 TEST_P(LatestContract, EveryDatasetHasItsLatest) {
     const Symbol symbol = make_symbol("BTC", "USDT", "ALPHA_FUTURES");
     store({trade(symbol.id, kNoon, "1"), trade(symbol.id, kNoon, "2")});
-    store({funding(symbol.id, kNoon, 0.1, FundingKind::settled), funding(symbol.id, kNoon + 1s, 0.2)});
-    Balance hedge = balance(symbol.exchange_id, "USDT", kNoon, 9);
-    hedge.account = "hedge";
-    store({balance(symbol.exchange_id, "USDT", kNoon, 5), balance(symbol.exchange_id, "USDT", kNoon + 1s, 6), hedge});
+    store({with_settlement(funding(symbol.id, kNoon, 0.1, FundingKind::settled)),
+           with_settlement(funding(symbol.id, kNoon + 1s, 0.2))});
+    store({balance(symbol.exchange_id, "USDT", kNoon, 5), balance(symbol.exchange_id, "USDT", kNoon + 1s, 6)});
 
     EXPECT_EQ(lines_of(wait(db().get_latest_trades())), (Lines{"+0ms #2 id 2 buy 100x1"}));
-    EXPECT_EQ(lines_of(wait(db().get_latest_funding_rates())), (Lines{"+1000ms predicted 0.2"}))
+    EXPECT_EQ(lines_of(wait(db().get_latest_funding_rates())), (Lines{"+1000ms predicted 0.2 for +28801000ms"}))
         << "the kinds together, the newest of either";
-    EXPECT_EQ(lines_of(wait(db().get_latest_balances())), (Lines{"+1000ms main USDT 6+0=6", "+0ms hedge USDT 9+0=9"}));
+    EXPECT_EQ(lines_of(wait(db().get_latest_balances())), (Lines{"+1000ms main USDT 6+0=6"}));
     EXPECT_EQ(text_of(db().find_latest_trade(symbol.id)->row), "+0ms #2 id 2 buy 100x1");
-    EXPECT_EQ(text_of(db().find_latest_funding_rate(symbol.id)->row), "+1000ms predicted 0.2");
+    EXPECT_EQ(text_of(db().find_latest_funding_rate(symbol.id)->row), "+1000ms predicted 0.2 for +28801000ms");
     EXPECT_EQ(text_of(db().find_latest_balance(symbol.exchange_id, "main", "USDT")->row), "+1000ms main USDT 6+0=6");
-    EXPECT_EQ(text_of(db().find_latest_balance(symbol.exchange_id, "hedge", "USDT")->row), "+0ms hedge USDT 9+0=9");
+}
+
+TEST_P(LatestContract, EveryAccountHasItsLatestBalances) {
+    const ExchangeId exchange = make_exchange().id;
+    Balance hedge = balance(exchange, "USDT", kNoon, 9);
+    hedge.account = "hedge";
+    store({balance(exchange, "USDT", kNoon, 5), balance(exchange, "USDT", kNoon + 1s, 6), hedge});
+    EXPECT_EQ(lines_of(wait(db().get_latest_balances())), (Lines{"+1000ms main USDT 6+0=6", "+0ms hedge USDT 9+0=9"}));
+    EXPECT_EQ(text_of(db().find_latest_balance(exchange, "main", "USDT")->row), "+1000ms main USDT 6+0=6");
+    EXPECT_EQ(text_of(db().find_latest_balance(exchange, "hedge", "USDT")->row), "+0ms hedge USDT 9+0=9");
     LatestFilter filter;
     filter.series.account = "hedge";
     EXPECT_EQ(wait(db().get_latest_balances(filter)).size(), 1U);

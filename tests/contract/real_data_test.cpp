@@ -18,6 +18,7 @@ std::filesystem::path data_folder() {
 class RealData : public ImportTest {
  public:
     void SetUp() override {
+        ImportTest::SetUp();
         if (std::filesystem::is_directory(data_folder() / "tardis")) return;
         GTEST_SKIP() << "no market data in " << data_folder() << "; set MARKETDB_TEST_DATA";
     }
@@ -35,7 +36,7 @@ class RealData : public ImportTest {
     /// Imports a file, twice more to no effect, and returns the first report.
     ImportReport import_three_times(const std::filesystem::path& path) {
         const ImportReport first = import_whole(path);
-        EXPECT_TRUE(import_whole(path).skipped);
+        EXPECT_EQ(import_whole(path).skipped, target().can.own_tables);
         ImportOptions options;
         options.force = true;
         const ImportReport forced = import_whole(path, options);
@@ -115,6 +116,17 @@ TEST_P(RealData, UsdMarginedQuotesOfTardisKeepEveryRowOfATimestamp) {
     EXPECT_EQ(rows.back().ask_qty, 0.981);
     EXPECT_EQ(extremes_of(rows).lowest_bid, 61590.3);
     EXPECT_EQ(extremes_of(rows).highest_ask, 61839.9);
+}
+
+TEST_P(RealData, UsdMarginedQuotesOfOneTimestampFoldWhereAStoreKeepsOneOfThem) {
+    if (target().can.keeps_sequence) GTEST_SKIP() << "this store keeps every row";
+    const ImportReport report = import_three_times(binance("um/BTCUSDT-bookTicker-2024-08-08.zip"));
+    EXPECT_EQ(report.written.inserted, 34'246U);
+    EXPECT_EQ(report.written.updated + report.written.folded, 66'089U - 34'246U);
+    const std::vector<BookTicker> rows = wait(db().get_book_ticker_history(series("BINANCE_FUTURES", "BTC/USDT"))).rows;
+    ASSERT_EQ(rows.size(), 34'246U);
+    EXPECT_EQ(count_distinct_times(rows), 34'246U);
+    EXPECT_EQ(rows.back().sequence, 5'123'135'221'461) << "the last one of its time";
 }
 
 TEST_P(RealData, CoinMarginedQuotesOfTardisAreInContracts) {

@@ -319,6 +319,7 @@ TEST_P(ReferenceOfOthers, GettersAskTheDatabaseOnceWhenMemoryDoesNotKnow) {
     symbol = there->wait(there->insert_symbol(symbol));
     EXPECT_EQ(here->wait(here->resolve_symbol("LATER_SPOT", "ETH2/USDT")).id, symbol.id);
     symbol.exchange_symbol = "ETHUSDT3";
+    symbol.symbol_base = "ETH3";
     symbol = there->wait(there->insert_symbol(symbol));
     EXPECT_EQ(here->wait(here->insert_book_ticker_snapshots({quote(symbol.id, kNoon, 1, 2)})), result(1))
         << "an unknown id in a batch asks the database before the batch is refused";

@@ -49,6 +49,12 @@ inline FundingRate funding(SymbolId symbol, Timestamp at, double rate, FundingKi
     return row;
 }
 
+/// The rate with its settlement: in eight hours, of a settled rate at its time.
+inline FundingRate with_settlement(FundingRate rate) {
+    rate.funding_time = rate.kind == FundingKind::settled ? rate.timestamp : rate.timestamp + 8h;
+    return rate;
+}
+
 inline Balance balance(ExchangeId exchange, const char* asset, Timestamp at, double available, double locked = 0) {
     Balance row;
     row.exchange_id = exchange;
