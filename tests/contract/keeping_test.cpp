@@ -40,7 +40,7 @@ class KeepingMonths : public EngineTest {
         for (const Timestamp time : {kNoon - 60 * kDay, kNoon - 20 * kDay, kCutoff - 1us, kCutoff, kNoon}) {
             store({quote(btc.id, time, 100, 101)});
             store({trade(btc.id, time, "1"), trade(btc.id, time, "2")});
-            store({funding(btc.id, time, 0.1)});
+            store({with_settlement(funding(btc.id, time, 0.1))});
             store({balance(btc.exchange_id, "USDT", time, 1)});
         }
         store({quote(eth.id, kNoon - 60 * kDay, 1, 2)});
@@ -278,8 +278,11 @@ TEST_P(Keeping, PerformanceStatisticsCountRowsAndLatestLookUps) {
     static_cast<void>(wait(db().get_latest_book_tickers()));
     static_cast<void>(wait(db().get_latest_trades()));
     const PerformanceStats stats = db().get_performance_stats();
-    EXPECT_EQ(stats.latest_hits, 1U);
-    EXPECT_EQ(stats.latest_misses, 1U);
+    EXPECT_EQ(stats.latest_hits + stats.latest_misses, 2U);
+    // Without kept counts our own rows are taken for those of others, and asked for once more.
+    if (target().can.own_tables) {
+        EXPECT_EQ(stats.latest_hits, 1U);
+    }
     EXPECT_EQ(stats.latest_size, 1U);
     EXPECT_TRUE(wait_until([&] { return db().get_performance_stats().pending_operations == 0; }));
 }
