@@ -89,7 +89,14 @@ class ManagerThreads : public EngineTest {
     std::atomic<int> running_{0};
     std::atomic<std::uint64_t> inserted_{0};
 };
-INSTANTIATE_TEST_SUITE_P(On, ManagerThreads, ::testing::ValuesIn(all_engines()), engine_name);
+/// Its rows share times, and its symbols pairs: existing tables hold neither.
+std::vector<EngineTarget> engines_with_own_tables() {
+    std::vector<EngineTarget> targets = all_engines();
+    std::erase_if(targets, [](const EngineTarget& target) { return !target.can.own_tables; });
+    return targets;
+}
+
+INSTANTIATE_TEST_SUITE_P(On, ManagerThreads, ::testing::ValuesIn(engines_with_own_tables()), engine_name);
 
 TEST_P(ManagerThreads, WritersReadersFindersAndRefreshesTogether) {
     running_ = 3;
