@@ -170,7 +170,7 @@ class BarePostgres {
         std::vector<BookTicker> rows;
         char* bytes = nullptr;
         bool is_first = true;
-        for (int length = 0; (length = PQgetCopyData(link_, &bytes, 0)) > 0;) {
+        while (PQgetCopyData(link_, &bytes, 0) > 0) {
             BareReader from{is_first ? bytes + kHeader.size() : bytes};
             is_first = false;
             if (from.int16() > 0) rows.push_back(read_book_ticker(from));
