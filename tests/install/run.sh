@@ -8,7 +8,7 @@ trap 'rm -rf "$folder"' EXIT
 
 cmake --install "$1" --prefix "$folder/prefix" >"$folder/install.log"
 shift
-cmake -S "$source" -B "$folder/build" -DCMAKE_PREFIX_PATH="$folder/prefix" -DCMAKE_CXX_FLAGS="$*"
+cmake -S "$source" -B "$folder/build" -G Ninja -DCMAKE_PREFIX_PATH="$folder/prefix" -DCMAKE_CXX_FLAGS="$*"
 cmake --build "$folder/build"
 "$folder/build/consumer" | grep -x MEXC_SPOT
 
