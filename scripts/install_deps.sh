@@ -8,7 +8,7 @@ declare -A packages=(
              libssl-dev libpq-dev libcli11-dev libspdlog-dev"
     [test]="git libgtest-dev libgmock-dev nlohmann-json3-dev gcovr gzip xz-utils zip zstd
             postgresql postgresql-client pgbouncer openssl python3-asyncpg"
-    [check]="git python3 shellcheck libbenchmark-dev libgtest-dev libgmock-dev nlohmann-json3-dev"
+    [check]="git python3 shellcheck libbenchmark-dev libpqxx-dev libgtest-dev libgmock-dev nlohmann-json3-dev"
     [bench]="libbenchmark-dev postgresql postgresql-client python3-asyncpg libpqxx-dev"
 )
 
