@@ -14,7 +14,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -43,8 +42,10 @@ class RemoteJob {
             });
         }
         job->completion_ = std::make_unique<HandlerCompletion<Handler>>(std::move(handler));
-        boost::asio::co_spawn(job->executor_, run(job),
-                              boost::asio::bind_cancellation_slot(job->signal_.slot(), boost::asio::detached));
+        // Asio looks into the signal once more after run() has ended, so its handler keeps the job.
+        boost::asio::co_spawn(
+            job->executor_, run(job),
+            boost::asio::bind_cancellation_slot(job->signal_.slot(), [job](const std::exception_ptr&) {}));
     }
 
     /// After completion. Errors: what the operation threw.
