@@ -40,9 +40,8 @@ RoleScripts role_scripts(const Config& config, RoleNames names) {
                     fmt::format("owner '{}', writer '{}' and reader '{}' must be three roles", names.owner,
                                 names.writer, names.reader));
     }
-    const storage::postgres::RoleNames roles{names.owner, names.writer, names.reader};
-    return {storage::postgres::owner_script(schema, roles), storage::postgres::writer_script(schema, roles),
-            storage::postgres::reader_script(schema, roles)};
+    return {storage::postgres::owner_script(schema, names), storage::postgres::writer_script(schema, names),
+            storage::postgres::reader_script(schema, names)};
 }
 
 }  // namespace marketdb

@@ -10,13 +10,10 @@
 #include <marketdb/error.hpp>
 
 #include "core/text.hpp"
+#include "storage/postgres/link.hpp"
 
 namespace marketdb::storage::postgres {
 namespace {
-
-struct FreeOptions {
-    void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
-};
 
 /// Session settings that travel with the start-up packet, so that they cost no round trip.
 std::string session_options(const Config& config) {
@@ -77,7 +74,7 @@ ConnectTarget::ConnectTarget(const Config& config) : shown_(config.redacted_url(
 
 void ConnectTarget::parse(const std::string& conninfo) {
     char* words = nullptr;
-    const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfoParse(conninfo.c_str(), &words));
+    const ConnectOptions options(PQconninfoParse(conninfo.c_str(), &words));
     if (options == nullptr) {
         // The parser's words may quote the URL, and so a password.
         PQfreemem(words);

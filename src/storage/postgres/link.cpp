@@ -35,10 +35,6 @@ constexpr auto kMaxConnecting = std::chrono::seconds(15);
 /// Of one host, if there is another to go to.
 constexpr auto kMaxConnectingToOneOfSeveral = std::chrono::seconds(5);
 
-struct FreeOptions {
-    void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
-};
-
 ErrorCode code_of_failed_connection(PGconn* connection) {
     // libpq does not hand out the SQLSTATE of a refused connection; its words are the server's, in the server's language,
     // but what asks for a password is a function.
@@ -58,7 +54,7 @@ ErrorCode code_of_failed_connection(PGconn* connection) {
 /// How long this host may take. libpq knows of `connect_timeout` and leaves it to whoever polls.
 /// https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNECT-CONNECT-TIMEOUT
 std::chrono::seconds limit_of_host(PGconn* connection, bool is_one_of_several) {
-    const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfo(connection));
+    const ConnectOptions options(PQconninfo(connection));
     std::string_view hosts;
     int given = 0;
     for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {

@@ -31,6 +31,12 @@ struct FinishConnection {
 /// A session with a server.
 using Link = std::unique_ptr<PGconn, FinishConnection>;
 
+struct FreeOptions {
+    void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
+};
+/// Keywords and values, ended by one without a keyword.
+using ConnectOptions = std::unique_ptr<PQconninfoOption, FreeOptions>;
+
 /// The threads of one pool, and what stands between them and the executor that they report to, which may go before they end.
 ///
 /// Threads: all functions from any thread, but `join` not from one of its own.

@@ -9,6 +9,12 @@ namespace asio = boost::asio;
 Store::Store(const Config& config, std::shared_ptr<Pool> pool, Catalogue catalogue)
     : config_(config), pool_(std::move(pool)), catalogue_(std::move(catalogue)) {}
 
+asio::awaitable<Result> Store::ask(Step step, Deadline deadline) {
+    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
+    Result found = co_await on_connection(pool_, body, deadline);
+    co_return found;
+}
+
 asio::awaitable<void> Store::prepare(Connection& connection, Deadline deadline) {
     for (const Table* table : all_tables()) {
         if (table->dataset && !catalogue_.is_existing()) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +29,17 @@
 #include "storage/table.hpp"
 
 namespace marketdb::storage::postgres {
+
+inline constexpr std::array kDatasets{Dataset::book_tickers, Dataset::trades, Dataset::funding_rates,
+                                      Dataset::balances};
+
+/// Of one statement: its arrays stay far below the server's 1 GiB, and the memory on both sides stays bounded.
+inline constexpr std::size_t kUpsertRowsAtOnce = 20'000;
+
+/// At most so many rows from the `first` one on.
+[[nodiscard]] inline RowSpan part_of(RowSpan rows, std::size_t first, std::size_t count) noexcept {
+    return {rows.table, rows.row(first), std::min(count, rows.count - first)};
+}
 
 /// The operations of the engine on an open schema.
 ///
@@ -79,6 +92,9 @@ class Store {
     [[nodiscard]] const Texts& texts(const PhysicalTable& table);
     [[nodiscard]] const SchemaName& schema() const noexcept { return catalogue_.schema(); }
     [[nodiscard]] Timestamp now() const;
+
+    /// Runs a statement that reads on a connection of the pool.
+    awaitable<Result> ask(Step step, Deadline deadline);
 
     awaitable<WriteResult> write_once(const PhysicalTable& table, RowSpan rows, bool copies, Deadline deadline);
     awaitable<WriteResult> upsert(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);

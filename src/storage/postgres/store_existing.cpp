@@ -19,9 +19,6 @@ using std::chrono::hours;
 
 namespace {
 
-constexpr std::size_t kUpsertRowsAtOnce = 20'000;
-constexpr std::array kDatasets{Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances};
-
 /// How far before the newest row of all a series is looked for, one window after the other, where nothing leads to its own
 /// newest row: most series are in the first, and each costs the rows of the window.
 constexpr std::array kWindows{hours(1), hours(6), hours(48)};
@@ -91,7 +88,7 @@ asio::awaitable<WriteResult> Store::upsert_existing(Connection& connection, cons
     const std::span<const Step> begins(&locks_first, table.existing->has_unique_key ? 0 : 1);
     co_await begin(connection, begins, deadline);
     for (std::size_t first = 0; first < rows.count; first += kUpsertRowsAtOnce) {
-        const RowSpan part{rows.table, rows.row(first), std::min(kUpsertRowsAtOnce, rows.count - first)};
+        const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
         const std::string sql = upsert_sql(table, schema(), range_to_read(table, part));
         parameters.clear();
         add_columns(parameters, table, part);
@@ -111,8 +108,7 @@ asio::awaitable<Timestamp> Store::newest_time(const PhysicalTable& table, Deadli
     const std::string sql =
         fmt::format("SELECT max({}) FROM {}", table.name_of(*table.table->find(Role::event_time)), table.name);
     const Step step{sql, nullptr, true};
-    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-    const Result found = co_await on_connection(pool_, body, deadline);
+    const Result found = co_await ask(step, deadline);
     co_return found.time(0, 0);
 }
 
@@ -140,8 +136,7 @@ asio::awaitable<std::vector<SeriesInfo>> Store::existing_series(std::optional<Da
         if (dataset ? *dataset != each : !catalogue_.has_table(table_of(each))) continue;
         const std::string sql = find_series_sql(physical(table_of(each)));
         const Step step{sql, nullptr, true};
-        auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-        const Result rows = co_await on_connection(pool_, body, deadline);
+        const Result rows = co_await ask(step, deadline);
         for (int row = 0; row < rows.rows(); ++row) {
             SeriesInfo& info = all.emplace_back();
             info.dataset = each;
@@ -163,8 +158,7 @@ asio::awaitable<void> Store::count_rows(std::vector<SeriesInfo>& series, Deadlin
         if (std::none_of(series.begin(), series.end(), is_of)) continue;
         const std::string sql = count_series_sql(physical(table_of(each)));
         const Step step{sql, nullptr, true};
-        auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-        const Result rows = co_await on_connection(pool_, body, deadline);
+        const Result rows = co_await ask(step, deadline);
         std::map<SeriesKey, std::uint64_t> counts;
         for (int row = 0; row < rows.rows(); ++row) {
             counts[series_in(rows, row, each)] = static_cast<std::uint64_t>(rows.integer(row, series_columns(each)));
@@ -195,8 +189,7 @@ asio::awaitable<ChangeMarks> Store::existing_marks(Deadline deadline) {
     const std::string sql = fmt::format("SELECT {} # ({} << 1), 0::bigint{}", state_of(table_of<Exchange>()),
                                         state_of(table_of<Symbol>()), newest);
     const Step step{sql, nullptr, true};
-    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-    const Result found = co_await on_connection(pool_, body, deadline);
+    const Result found = co_await ask(step, deadline);
     ChangeMarks marks;
     marks.reference = static_cast<std::uint64_t>(found.integer(0, 0));
     marks.data = static_cast<std::uint64_t>(found.integer(0, 1));
@@ -207,8 +200,7 @@ asio::awaitable<DatasetStats> Store::existing_dataset_stats(const PhysicalTable&
     const std::string& time = table.name_of(*table.table->find(Role::event_time));
     const std::string sql = fmt::format("SELECT count(*), min({0}), max({0}) FROM {1}", time, table.name);
     const Step step{sql, nullptr, true};
-    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-    const Result found = co_await on_connection(pool_, body, deadline);
+    const Result found = co_await ask(step, deadline);
     const std::vector<SeriesInfo> series = co_await existing_series(table.table->dataset, deadline);
     DatasetStats stats;
     stats.dataset = *table.table->dataset;
@@ -232,8 +224,7 @@ asio::awaitable<DatabaseStats> Store::existing_stats(Deadline deadline) {
     Parameters parameters;
     parameters.add(std::string_view(schema().quoted()));
     const Step step{counts, &parameters, true};
-    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-    const Result found = co_await on_connection(pool_, body, deadline);
+    const Result found = co_await ask(step, deadline);
 
     DatabaseStats stats;
     for (const Dataset dataset : kDatasets) {

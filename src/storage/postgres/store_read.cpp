@@ -136,8 +136,7 @@ asio::awaitable<std::vector<Timestamp>> Store::newest_times(const PhysicalTable&
         schema().table("series"), to_string(*table.table->dataset));
     const Parameters parameters = series_parameters(table, series);
     const Step step{sql, &parameters, true};
-    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-    const Result found = co_await on_connection(pool_, body, deadline);
+    const Result found = co_await ask(step, deadline);
     std::vector<Timestamp> times(series.size(), kNoTime);
     for (int row = 0; row < found.rows(); ++row) {
         times.at(static_cast<std::size_t>(found.integer(row, 0)) - 1) = found.time(row, 1);
@@ -202,8 +201,7 @@ asio::awaitable<void> Store::latest_within(const PhysicalTable& table, std::span
     const Parameters parameters = series_parameters(table, wanted);
     const bool has_bounds = is_present(range.start) || is_present(range.end);
     const Step step{sql, &parameters, !has_bounds};
-    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-    const Result found = co_await on_connection(pool_, body, deadline);
+    const Result found = co_await ask(step, deadline);
     for (int row = 0; row < found.rows(); ++row) {
         const std::size_t place = places.at(static_cast<std::size_t>(found.integer(row, 0)) - 1);
         newest[place].resize(table.table->row_size);
@@ -222,13 +220,12 @@ asio::awaitable<std::vector<SeriesInfo>> Store::series(std::optional<Dataset> da
         "WHERE "
         "dataset = $1 ORDER BY series_id, account, asset_name",
         schema().table("series"));
-    for (const Dataset each : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
+    for (const Dataset each : kDatasets) {
         if (dataset && *dataset != each) continue;
         Parameters parameters;
         parameters.add(to_string(each));
         const Step step{sql, &parameters, true};
-        auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-        const Result rows = co_await on_connection(pool_, body, deadline);
+        const Result rows = co_await ask(step, deadline);
         for (int row = 0; row < rows.rows(); ++row) {
             SeriesInfo& info = all.emplace_back();
             info.dataset = each;
@@ -249,8 +246,7 @@ asio::awaitable<std::uint64_t> Store::count_before(const Table& logical, SeriesK
                                                    std::uint64_t limit, Deadline deadline) {
     const std::string sql = count_before_sql(physical(logical), series, cutoff, limit);
     const Step step{sql};
-    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-    const Result found = co_await on_connection(pool_, body, deadline);
+    const Result found = co_await ask(step, deadline);
     co_return static_cast<std::uint64_t>(found.integer(0, 0));
 }
 
@@ -265,8 +261,7 @@ asio::awaitable<ChangeMarks> Store::poll_changes(Deadline deadline) {
     const std::string sql = fmt::format("SELECT version, (SELECT coalesce(sum(rows), 0) FROM {})::bigint FROM {}",
                                         schema().table("series"), schema().table("reference_version"));
     const Step step{sql, nullptr, true};
-    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-    const Result found = co_await on_connection(pool_, body, deadline);
+    const Result found = co_await ask(step, deadline);
     if (found.rows() == 0) throw Error(ErrorCode::corrupt, "reference_version has no row");
     marks.reference = static_cast<std::uint64_t>(found.integer(0, 0));
     marks.data = static_cast<std::uint64_t>(found.integer(0, 1) - own_rows_);
@@ -297,7 +292,7 @@ asio::awaitable<DatabaseStats> Store::stats(Deadline deadline) {
     auto body = [&](Connection& connection) { return read(connection, steps, deadline); };
     const std::vector<Result> found = co_await on_connection(pool_, body, deadline);
 
-    for (const Dataset dataset : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
+    for (const Dataset dataset : kDatasets) {
         DatasetStats& one = stats.datasets.emplace_back();
         one.dataset = dataset;
         for (int row = 0; row < found[1].rows(); ++row) {

@@ -76,8 +76,7 @@ asio::awaitable<Timestamp> Store::partition_start(const Table& logical, Timestam
     parameters.add(table.table->name);
     parameters.add(time);
     const Step step{sql, &parameters, false};
-    auto body = [&](Connection& connection) { return read_one(connection, step, deadline); };
-    const Result found = co_await on_connection(pool_, body, deadline);
+    const Result found = co_await ask(step, deadline);
     co_return found.rows() == 0 ? time : found.time(0, 0);
 }
 

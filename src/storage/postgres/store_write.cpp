@@ -22,15 +22,9 @@ namespace {
 constexpr std::size_t kMinCopyRows = 2'000;
 /// Encoded at a time, so that the memory of a COPY does not grow with it.
 constexpr std::size_t kCopyRowsAtOnce = 1'024;
-/// Of one statement: its arrays stay far below the server's 1 GiB, and the memory on both sides stays bounded.
-constexpr std::size_t kUpsertRowsAtOnce = 20'000;
 /// Batches that a series stays on the upsert after a COPY met one of its rows.
 constexpr std::uint32_t kBatchesWithoutCopy = 16;
 constexpr int kMaxNewPartitionTries = 3;
-
-RowSpan part_of(RowSpan rows, std::size_t first, std::size_t count) {
-    return {rows.table, rows.row(first), std::min(count, rows.count - first)};
-}
 
 /// Calls `visit(series)` for each series of rows that are sorted by key.
 template <class Visit>

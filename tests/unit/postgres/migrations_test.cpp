@@ -16,9 +16,11 @@ namespace {
 using storage::Migration;
 using storage::postgres::fill;
 using storage::postgres::for_schema;
+using storage::postgres::owner_script;
 using storage::postgres::Placeholder;
-using storage::postgres::RoleNames;
+using storage::postgres::reader_script;
 using storage::postgres::SchemaName;
+using storage::postgres::writer_script;
 
 TEST(PostgresMigrations, AreTheStepsOfSqliteWithStatementsOfTheirOwn) {
     const auto steps = storage::postgres::migrations();
