@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -155,6 +156,16 @@ inline std::string option(int argc, char** argv, std::string_view name, std::str
 
 inline std::size_t number_option(int argc, char** argv, std::string_view name, std::size_t fallback) {
     return std::stoul(option(argc, argv, name, std::to_string(fallback)));
+}
+
+/// What a main() does: an exception is said, and is a failure.
+inline int run_program(int argc, char** argv, int (*run)(int, char**)) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& failure) {
+        std::fprintf(stderr, "%s\n", failure.what());
+        return 1;
+    }
 }
 
 }  // namespace marketdb::bench

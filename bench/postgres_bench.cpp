@@ -45,11 +45,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace marketdb::bench
 
-int main(int argc, char** argv) {
-    try {
-        return marketdb::bench::run(argc, argv);
-    } catch (const std::exception& failure) {
-        std::fprintf(stderr, "%s\n", failure.what());
-        return 1;
-    }
-}
+int main(int argc, char** argv) { return marketdb::bench::run_program(argc, argv, marketdb::bench::run); }

@@ -10,9 +10,6 @@
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
@@ -20,6 +17,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "adversity/postgres_desk.hpp"
+#include "support/started.hpp"
 
 /// Operations that are cancelled, or run out of time, wherever they wait.
 namespace marketdb::testing {
@@ -66,42 +64,6 @@ asio::awaitable<void> listening(asio::awaitable<void> operation) {
     co_await std::move(operation);
 }
 
-/// An operation under way. What its end touches outlives this object.
-class Running {
- public:
-    Running(const asio::any_io_executor& executor, asio::awaitable<void> operation) {
-        asio::co_spawn(
-            executor, listening(std::move(operation)),
-            asio::bind_cancellation_slot(state_->signal.slot(), [state = state_](std::exception_ptr failure) {
-                state->failure = failure;
-                state->done.store(true);
-            }));
-    }
-    void cancel(asio::cancellation_type type) { state_->signal.emit(type); }
-    [[nodiscard]] bool is_done() const noexcept { return state_->done.load(); }
-    /// None: it succeeded.
-    [[nodiscard]] std::optional<ErrorCode> code() const {
-        if (!state_->failure) return std::nullopt;
-        try {
-            std::rethrow_exception(state_->failure);
-        } catch (const Error& error) {
-            return error.code();
-        } catch (const boost::system::system_error& error) {
-            // Cancelled before the manager's own code began: Asio says so itself.
-            EXPECT_EQ(error.code(), asio::error::operation_aborted);
-            return ErrorCode::cancelled;
-        }
-    }
-
- private:
-    struct State {
-        asio::cancellation_signal signal;
-        std::exception_ptr failure;
-        std::atomic<bool> done{false};
-    };
-    std::shared_ptr<State> state_ = std::make_shared<State>();
-};
-
 /// The manager's context and that of its caller, turned by hand in one thread: each step is a point where an operation waits.
 class Steps {
  public:
@@ -119,11 +81,11 @@ class Steps {
         }
         throw std::runtime_error("nothing happens any more");
     }
-    void finish(const Running& running) {
+    void finish(const Started& running) {
         while (!running.is_done()) step();
     }
     void run(asio::awaitable<void> operation) {
-        const Running running(callers_.get_executor(), std::move(operation));
+        const Started running(callers_.get_executor(), listening(std::move(operation)));
         finish(running);
         EXPECT_EQ(running.code(), std::nullopt);
     }
@@ -151,7 +113,7 @@ class PostgresCancel : public ::testing::Test {
             SCOPED_TRACE("cancelled at step " + std::to_string(count));
             const SymbolId symbol = next_symbol();
             steps.run(refresh(db));
-            Running running(context.get_executor(), victim.act(db, symbol));
+            Started running(context.get_executor(), listening(victim.act(db, symbol)));
             for (int i = 0; i < count && !running.is_done(); ++i) steps.step();
             const bool was_done = running.is_done();
             const auto begin = Clock::now();
@@ -209,7 +171,7 @@ class PostgresCancel : public ::testing::Test {
             SCOPED_TRACE("cancelled at step " + std::to_string(count));
             Steps steps;
             DatabaseManager db(empty.config(), steps.managers().get_executor());
-            Running running(steps.callers().get_executor(), db.initialize());
+            Started running(steps.callers().get_executor(), listening(db.initialize()));
             for (int i = 0; i < count && !running.is_done(); ++i) steps.step();
             const bool was_done = running.is_done();
             running.cancel(asio::cancellation_type::terminal);
@@ -269,7 +231,7 @@ TEST_F(PostgresCancel, FromAThreadPoolAWishComesAtAnyTime) {
         asio::thread_pool pool(2);
         // One strand carries the coroutine and the wish, as Asio asks for; the pool's threads take turns at it.
         const auto strand = asio::make_strand(pool);
-        Running running(strand, kInsert.act(*db, symbol));
+        Started running(strand, listening(kInsert.act(*db, symbol)));
         const auto until = Clock::now() + std::chrono::microseconds(round * 150);
         while (Clock::now() < until) std::this_thread::yield();
         asio::post(strand, [&] { running.cancel(asio::cancellation_type::total); });

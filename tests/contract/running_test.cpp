@@ -4,13 +4,12 @@
 #include <optional>
 #include <thread>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "../support/started.hpp"
 #include "every_method.hpp"
 
 namespace marketdb::testing {
@@ -39,48 +38,6 @@ class ContextThread {
     asio::io_context context_;
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     std::thread thread_;
-};
-
-/// An operation that was started and can be cancelled: its result or its error arrives here. What the context's thread
-/// touches is shared with it: a wish to cancel may come when the operation, and this object, are gone.
-class Started {
- public:
-    template <class T>
-    Started(asio::io_context& context, asio::awaitable<T> operation) {
-        asio::co_spawn(context, std::move(operation),
-                       asio::bind_cancellation_slot(state_->signal.slot(),
-                                                    [state = state_](std::exception_ptr failure, auto&&...) {
-                                                        state->failure = failure;
-                                                        state->done.store(true);
-                                                    }));
-    }
-
-    /// Cancels on the context's thread, where the operation was started.
-    void cancel(asio::io_context& context) {
-        asio::post(context, [state = state_] { state->signal.emit(asio::cancellation_type::terminal); });
-    }
-    [[nodiscard]] bool is_done() const noexcept { return state_->done.load(); }
-    /// None: it succeeded.
-    [[nodiscard]] std::optional<ErrorCode> code() const {
-        if (!state_->failure) return std::nullopt;
-        try {
-            std::rethrow_exception(state_->failure);
-        } catch (const Error& error) {
-            return error.code();
-        } catch (const boost::system::system_error& error) {
-            // Cancelled before the manager's own code began: Asio says so itself.
-            EXPECT_EQ(error.code(), asio::error::operation_aborted);
-            return ErrorCode::cancelled;
-        }
-    }
-
- private:
-    struct State {
-        asio::cancellation_signal signal;
-        std::exception_ptr failure;
-        std::atomic<bool> done{false};
-    };
-    std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 // --- deadlines ---------------------------------------------------------------------------------------------------------
