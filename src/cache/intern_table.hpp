@@ -16,9 +16,9 @@ namespace marketdb::cache {
 
 /// Rows by id and by spelling: two open-addressing arrays that readers reach through an atomic pointer.
 ///
-/// Nothing is ever removed. A changed row is a new object that takes the old one's place in the array by id; the array by
-/// spelling holds ids, and whoever follows one asks the current object whether the spelling still fits. An array that
-/// has become too small is copied, and kept until destruction for readers that are still in it. So is every object.
+/// Nothing is ever removed. A changed row is a new object that takes the old one's place in both arrays, under spellings
+/// too that it no longer has: whoever follows an entry asks the object whether the spelling fits. An array that has
+/// become too small is copied, and kept until destruction for readers that are still in it. So is every object.
 ///
 /// Threads: readers (`find`, `for_each_fit`, `rows`) beside one writer (`reserve`, `put`); writers exclude each other outside.
 template <class Row, std::size_t SpellingsEach>
@@ -37,11 +37,11 @@ class InternTable {
         if (array == nullptr) return;
         const std::uint64_t hash = key.hash();
         for (std::size_t i = hash & array->mask;; i = (i + 1) & array->mask) {
-            const std::uint64_t entry = array->entries[i].load(std::memory_order_acquire);
-            if (entry == 0) return;
-            if (tag_of(entry) != tag_of(hash)) continue;
-            const Interned* interned = find_interned(static_cast<std::int32_t>(entry));
-            if (interned != nullptr && interned->has(key)) visit(interned->row);
+            const std::uint64_t tag = array->entries[i].tag.load(std::memory_order_acquire);
+            if (tag == 0) return;
+            if (tag != tag_of(hash)) continue;
+            const Interned* interned = array->entries[i].current.load(std::memory_order_acquire);
+            if (interned->has(key)) visit(interned->row);
         }
     }
 
@@ -71,9 +71,12 @@ class InternTable {
         reserve(1);
         const Interned& interned = objects_.emplace_back(spellings_of(row), row);
         // The id first: a reader who finds the spelling must find the object.
-        const bool is_new = set_id(*ids_.load(std::memory_order_relaxed), id_of(row), &interned);
-        add_spellings(*texts_.load(std::memory_order_relaxed), interned);
-        if (is_new) id_count_.store(size() + 1, std::memory_order_relaxed);
+        const Interned* old = find_interned(id_of(row));
+        set_id(*ids_.load(std::memory_order_relaxed), id_of(row), &interned);
+        TextArray& texts = *texts_.load(std::memory_order_relaxed);
+        if (old != nullptr) replace(texts, *old, interned);
+        add_spellings(texts, interned);
+        if (old == nullptr) id_count_.store(size() + 1, std::memory_order_relaxed);
     }
 
  private:
@@ -94,8 +97,10 @@ class InternTable {
         std::atomic<std::int32_t> id{0};  ///< 0: free.
         std::atomic<const Interned*> current{nullptr};
     };
-    /// Half hash, half id. 0: free.
-    using TextEntry = std::atomic<std::uint64_t>;
+    struct TextEntry {
+        std::atomic<std::uint64_t> tag{0};  ///< The spelling's hash. 0: free.
+        std::atomic<const Interned*> current{nullptr};
+    };
 
     template <class Entry>
     struct Array {
@@ -106,7 +111,7 @@ class InternTable {
     using IdArray = Array<IdEntry>;
     using TextArray = Array<TextEntry>;
 
-    static constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept { return hash >> 32; }
+    static constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept { return hash | 1; }
     static std::size_t place_of(std::int32_t id) noexcept {
         // Databases number from 1 on, so that the ids themselves spread without a collision.
         return static_cast<std::uint32_t>(id);
@@ -157,31 +162,42 @@ class InternTable {
         return *arrays.emplace_back(std::make_unique<Kept>(capacity));
     }
 
-    // Returns whether the id is new there.
-    static bool set_id(IdArray& array, std::int32_t id, const Interned* current) noexcept {
+    static void set_id(IdArray& array, std::int32_t id, const Interned* current) noexcept {
         for (std::size_t i = place_of(id) & array.mask;; i = (i + 1) & array.mask) {
             const std::int32_t other = array.entries[i].id.load(std::memory_order_relaxed);
             if (other != 0 && other != id) continue;
             array.entries[i].current.store(current, std::memory_order_release);
             array.entries[i].id.store(id, std::memory_order_release);
-            return other == 0;
+            return;
+        }
+    }
+
+    // The entry of that object under that hash, or the free one where it would stand.
+    static TextEntry& text_entry(TextArray& array, std::uint64_t hash, const Interned& interned) noexcept {
+        for (std::size_t i = hash & array.mask;; i = (i + 1) & array.mask) {
+            TextEntry& entry = array.entries[i];
+            const std::uint64_t tag = entry.tag.load(std::memory_order_relaxed);
+            if (tag == 0) return entry;
+            if (tag == tag_of(hash) && entry.current.load(std::memory_order_relaxed) == &interned) return entry;
+        }
+    }
+
+    static void replace(TextArray& array, const Interned& old, const Interned& interned) noexcept {
+        for (std::size_t i = 0; i < old.spellings.count; ++i) {
+            TextEntry& entry = text_entry(array, old.spellings.keys[i].hash(), old);
+            if (entry.tag.load(std::memory_order_relaxed) != 0)
+                entry.current.store(&interned, std::memory_order_release);
         }
     }
 
     void add_spellings(TextArray& array, const Interned& interned) noexcept {
         for (std::size_t i = 0; i < interned.spellings.count; ++i) {
-            text_count_ += add_text(array, interned.spellings.keys[i].hash(), id_of(interned.row)) ? 1 : 0;
-        }
-    }
-
-    static bool add_text(TextArray& array, std::uint64_t hash, std::int32_t id) noexcept {
-        const std::uint64_t entry = tag_of(hash) << 32 | static_cast<std::uint32_t>(id);
-        for (std::size_t i = hash & array.mask;; i = (i + 1) & array.mask) {
-            const std::uint64_t other = array.entries[i].load(std::memory_order_relaxed);
-            if (other == entry) return false;
-            if (other != 0) continue;
-            array.entries[i].store(entry, std::memory_order_release);
-            return true;
+            const std::uint64_t hash = interned.spellings.keys[i].hash();
+            TextEntry& entry = text_entry(array, hash, interned);
+            if (entry.tag.load(std::memory_order_relaxed) != 0) continue;
+            entry.current.store(&interned, std::memory_order_release);
+            entry.tag.store(tag_of(hash), std::memory_order_release);
+            ++text_count_;
         }
     }
 

@@ -1,55 +1,84 @@
 #include "cache/spelling.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <cstring>
 
 namespace marketdb::cache {
 
 namespace {
 
-// Above every byte, so that a zero byte in a text stays a byte like others; its lower byte adds nothing to a key.
-constexpr std::uint16_t kSeparator = 0x100;
-using FoldTable = std::array<std::uint16_t, 256>;
+// Texts are read eight bytes at a time: a loop over bytes ends elsewhere for every text, and a wrong guess of the
+// processor costs as much as five bytes do. A flag is the highest bit of a byte of a word.
+constexpr std::uint64_t kInEach = 0x0101010101010101;
+constexpr std::uint64_t kFlags = 0x80 * kInEach;
 
-constexpr FoldTable make_fold_table(std::string_view separators) {
-    FoldTable table{};
-    for (std::size_t byte = 0; byte < table.size(); ++byte) {
-        table[byte] = static_cast<std::uint16_t>(byte >= 'a' && byte <= 'z' ? byte - 32 : byte);
-    }
-    for (const char separator : separators) table[static_cast<unsigned char>(separator)] = kSeparator;
-    return table;
+constexpr std::uint64_t flag_bytes(std::uint64_t word, char wanted) {
+    const std::uint64_t differing = word ^ static_cast<unsigned char>(wanted) * kInEach;
+    return ~(((differing & ~kFlags) + ~kFlags) | differing) & kFlags;
 }
 
-constexpr FoldTable kFoldSymbol = make_fold_table("/-_: \t");
-constexpr FoldTable kFoldCase = make_fold_table("");
+constexpr std::uint64_t flag_separators(std::uint64_t word) {
+    // With its second bit set '-' is '/' as well, and no other byte becomes that.
+    return flag_bytes(word | 0x02 * kInEach, '/') | flag_bytes(word, '_') | flag_bytes(word, ':') |
+           flag_bytes(word, ' ') | flag_bytes(word, '\t');
+}
+
+constexpr std::uint64_t in_upper_case(std::uint64_t word) {
+    const std::uint64_t low_bits = word & ~kFlags;
+    const std::uint64_t from_a = low_bits + (0x80 - 'a') * kInEach;
+    const std::uint64_t after_z = low_bits + (0x7f - 'z') * kInEach;
+    return word ^ (from_a & ~after_z & ~word & kFlags) >> 2;
+}
 
 constexpr std::uint64_t bit(std::size_t position) { return std::uint64_t{1} << position; }
 
-// Without a branch on what a byte is: where the separators stand differs from text to text, and a wrong guess of the
-// processor costs as much as five bytes do.
-bool make_key(const FoldTable& fold, std::int32_t scope, std::string_view text, SpellingKey& key) noexcept {
+template <class Part>
+std::uint64_t read(const char* from) noexcept {
+    static_assert(std::endian::native == std::endian::little);
+    Part part;
+    std::memcpy(&part, from, sizeof(part));
+    return part;
+}
+
+// The text's bytes from `at` on, at most eight, the first in the lowest bits.
+std::uint64_t word_at(std::string_view text, std::size_t at) noexcept {
+    const char* from = text.data() + at;
+    const std::size_t size = text.size() - at;
+    if (size >= 8) return read<std::uint64_t>(from);
+    // Two reads that overlap, instead of a loop.
+    if (at > 0) return read<std::uint64_t>(from + size - 8) >> (8 - size) * 8;
+    if (size >= 4) return read<std::uint32_t>(from) | read<std::uint32_t>(from + size - 4) << (size - 4) * 8;
+    if (size >= 2) return read<std::uint16_t>(from) | read<std::uint16_t>(from + size - 2) << (size - 2) * 8;
+    return static_cast<unsigned char>(*from);
+}
+
+template <bool HasSeparators>
+bool make_key(std::int32_t scope, std::string_view text, SpellingKey& key) noexcept {
     if (text.size() > SpellingKey::kMaxText) return false;
 
-    std::uint64_t word = 0;
-    std::uint64_t breaks = 0;
-    std::uint64_t length = 0;
-    for (const char c : text) {
-        const std::uint64_t folded = fold[static_cast<unsigned char>(c)];
-        const std::uint64_t is_separator = folded >> 8;
-        breaks |= is_separator << length;
-        word |= (folded & 0xff) << (length % 8 * 8);
-        length += 1 - is_separator;
-        if (length % 8 == 0 && is_separator == 0) {
-            if (length > SpellingKey::kMaxLength) return false;
-            key.words[length / 8 - 1] = word;
-            word = 0;
+    std::size_t length = 0;
+    for (std::size_t at = 0; at < text.size(); at += 8) {
+        std::uint64_t word = in_upper_case(word_at(text, at));
+        std::size_t count = std::min<std::size_t>(text.size() - at, 8);
+        for (std::uint64_t flags = HasSeparators ? flag_separators(word) : 0; flags != 0; --count) {
+            const std::uint64_t first = flags & -flags;
+            const std::uint64_t before = (first >> 7) - 1;
+            key.breaks |= bit(length + static_cast<std::size_t>(std::countr_zero(first)) / 8);
+            word = (word & before) | (word >> 8 & ~before);
+            flags = (flags ^ first) >> 8;
         }
+        if (count == 0) continue;
+        if (length + count > SpellingKey::kMaxLength) return false;
+        const std::size_t offset = length % 8;
+        key.words[length / 8] |= word << offset * 8;
+        if (offset + count > 8) key.words[length / 8 + 1] = word >> (8 - offset) * 8;
+        length += count;
     }
-    if (length > SpellingKey::kMaxLength) return false;
-    if (length % 8 != 0) key.words[length / 8] = word;
     key.scope = scope;
     key.length = static_cast<std::uint32_t>(length);
-    key.breaks = breaks & (bit(length) - 1) & ~std::uint64_t{1};
+    key.breaks &= (bit(length) - 1) & ~std::uint64_t{1};
     return true;
 }
 
@@ -115,14 +144,14 @@ TextBuffer pair_text(const Symbol& symbol) {
 }  // namespace
 
 bool make_symbol_key(ExchangeId exchange, std::string_view text, SpellingKey& key) noexcept {
-    return make_key(kFoldSymbol, static_cast<std::int32_t>(exchange), text, key);
+    return make_key<true>(static_cast<std::int32_t>(exchange), text, key);
 }
 
-bool make_exchange_key(std::string_view text, SpellingKey& key) noexcept { return make_key(kFoldCase, 0, text, key); }
+bool make_exchange_key(std::string_view text, SpellingKey& key) noexcept { return make_key<false>(0, text, key); }
 
 bool equal_any_case(std::string_view a, std::string_view b) noexcept {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-        return kFoldCase[static_cast<unsigned char>(x)] == kFoldCase[static_cast<unsigned char>(y)];
+        return in_upper_case(static_cast<unsigned char>(x)) == in_upper_case(static_cast<unsigned char>(y));
     });
 }
 
