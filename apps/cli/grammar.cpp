@@ -63,7 +63,7 @@ void add_time_options(CLI::App* command, ReadOptions& read) {
     command->add_option("--to", read.to, "Time that is not included any more")->type_name("T")->group("Rows");
 }
 
-void add_range_options(CLI::App* command, ReadOptions& read) {
+void add_range_options(CLI::App* command, ReadOptions& read, const std::string& default_order) {
     add_time_options(command, read);
     command->add_option("--last", read.last, "So far back from the newest row of all chosen series: 10m, 36h, 7d")
         ->type_name("LENGTH")
@@ -79,7 +79,7 @@ void add_range_options(CLI::App* command, ReadOptions& read) {
         ->type_name("N")
         ->check(at_least_one())
         ->group("Rows");
-    command->add_option("--order", read.order, "asc or desc (asc)")
+    command->add_option("--order", read.order, "asc or desc (" + default_order + ")")
         ->type_name("ORDER")
         ->check(CLI::IsMember({"asc", "desc"}))
         ->group("Rows");
@@ -92,17 +92,16 @@ void add_range_options(CLI::App* command, ReadOptions& read) {
 }
 
 void describe_reading(CLI::App& app, CommandLine& line) {
-    CLI::App* latest = add_command(app, "latest", "The newest row of each series, and how old it is",
-                                   {"marketdb --db sqlite:marketdb-demo.db latest quotes",
-                                    "marketdb --db sqlite:marketdb-demo.db latest trades 'DEMOA_SPOT:*' --json",
-                                    "marketdb --db sqlite:marketdb-demo.db latest quotes '*:BTC/USDT' --watch 1s"});
+    CLI::App* latest =
+        add_command(app, "latest", "The newest row of each series, or of a stretch of time, and how old it is now",
+                    {"marketdb --db sqlite:marketdb-demo.db latest quotes",
+                     "marketdb --db sqlite:marketdb-demo.db latest trades 'DEMOA_SPOT:*' --json",
+                     "marketdb --db sqlite:marketdb-demo.db latest quotes --last 10s --order asc",
+                     "marketdb --db sqlite:marketdb-demo.db latest quotes '*:BTC/USDT' --watch 1s"});
     add_series_options(latest, line.read);
+    add_range_options(latest, line.read, "desc");
     latest->add_option("--max-age", line.read.max_age, "Leave out rows that are older: 10s")
         ->type_name("LENGTH")
-        ->group("Rows");
-    latest->add_option("--limit", line.read.limit, "The newest N rows")
-        ->type_name("N")
-        ->check(at_least_one())
         ->group("Rows");
     latest->add_option("--watch", line.read.watch, "Again and again, until Ctrl-C: 1s")
         ->type_name("LENGTH")
@@ -116,7 +115,7 @@ void describe_reading(CLI::App& app, CommandLine& line) {
                      "marketdb --db sqlite:marketdb-demo.db history trades '*:ETH/USDT' --tail 20 --order desc",
                      "marketdb --db sqlite:marketdb-demo.db history quotes DEMOC_FUTURES:btc-usdt --every 10s --csv"});
     add_series_options(history, line.read);
-    add_range_options(history, line.read);
+    add_range_options(history, line.read, "asc");
     history->add_flag("--all", line.read.all, "All rows, on a terminal too (it shows 100)")->group("Output");
     add_format_flags(history, line.read.flags);
     history->callback([&line] { line.run = [&line] { return run_history(line.global, line.read); }; });
@@ -127,7 +126,7 @@ void describe_reading(CLI::App& app, CommandLine& line) {
                      "marketdb --db sqlite:marketdb-demo.db export quotes 'DEMOA_SPOT:*' --last 30s --ndjson",
                      "marketdb --db sqlite:marketdb-demo.db export balances --output demo-balances.jsonl"});
     add_series_options(exporting, line.read);
-    add_range_options(exporting, line.read);
+    add_range_options(exporting, line.read, "asc");
     exporting
         ->add_option(
             "-o,--output", line.read.file,

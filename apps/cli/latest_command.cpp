@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <chrono>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,9 +40,68 @@ RowStyle style_of(const ReadOptions& options) {
     return style;
 }
 
+/// The newest row of each chosen series within the times asked: `--to T` is how things stood at T.
+template <class Row>
+std::vector<Latest<Row>> latest_within(Session& session, const Query& query, std::uint64_t& without_received_at) {
+    const HistoryFilter asked = query.history_filter();
+    HistoryFilter filter = asked;
+    filter.order = Order::descending;
+    filter.limit = 1;
+    filter.last = {};   // Counts from the newest row of all series, not of one.
+    filter.every = {};  // The newest row is the last of its stretch.
+
+    std::vector<Latest<Row>> latest;
+    const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    const auto add = [&](std::span<const Row> rows) {
+        for (const Row& row : rows) {
+            latest.push_back({row, now - (is_present(row.received_at) ? row.received_at : row.timestamp)});
+        }
+        return true;
+    };
+    for (const SeriesStats& series : session.series_stats()) {
+        if (!query.chooses(session, series)) continue;
+        const BalanceSeries balance{series.exchange_id, series.account, series.asset_name};
+        filter.series = {};
+        if constexpr (std::is_same_v<Row, Balance>) {
+            filter.series.balances = std::span(&balance, 1);
+        } else {
+            filter.series.symbols = std::span(&series.symbol_id, 1);
+        }
+        without_received_at += session.read_history<Row>(filter, 1, add);
+    }
+
+    const auto time_of = [&](const Latest<Row>& one) {
+        return asked.clock == ClockKind::received ? one.row.received_at : one.row.timestamp;
+    };
+    std::stable_sort(latest.begin(), latest.end(),
+                     [&](const Latest<Row>& a, const Latest<Row>& b) { return time_of(a) > time_of(b); });
+    const Timestamp newest = latest.empty() ? kNoTime : time_of(latest.front());
+    const auto is_left_out = [&](const Latest<Row>& one) {
+        return (asked.last.count() > 0 && time_of(one) < newest - asked.last) ||
+               (query.max_age().count() > 0 && one.age > query.max_age());
+    };
+    latest.erase(std::remove_if(latest.begin(), latest.end(), is_left_out), latest.end());
+    return latest;
+}
+
+template <class Row>
+std::vector<Latest<Row>> latest_rows(Session& session, const Query& query, std::uint64_t& without_received_at) {
+    std::vector<Latest<Row>> rows = query.is_whole_series() ? session.latest<Row>(query.latest_filter())
+                                                            : latest_within<Row>(session, query, without_received_at);
+    if (query.is_oldest_first()) std::reverse(rows.begin(), rows.end());
+    if (const std::uint64_t limit = query.history_filter().limit; limit > 0 && limit < rows.size()) {
+        rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(limit), rows.end());
+    }
+    if (query.tail() > 0 && query.tail() < rows.size()) {
+        rows.erase(rows.begin(), rows.end() - static_cast<std::ptrdiff_t>(query.tail()));
+    }
+    return rows;
+}
+
 template <class Row>
 std::size_t print_once(Session& session, const Query& query, const ReadOptions& options) {
-    const std::vector<Latest<Row>> rows = session.latest<Row>(query.latest_filter());
+    std::uint64_t without_received_at = 0;
+    const std::vector<Latest<Row>> rows = latest_rows<Row>(session, query, without_received_at);
     RowStyle style = style_of(options);
     style.units = units_of(session, rows);
     RowPrinter<Row> printer(output(), session, style);
@@ -48,6 +109,7 @@ std::size_t print_once(Session& session, const Query& query, const ReadOptions& 
     printer.finish();
     output().flush();
     printer.note_hidden();
+    note_left_out(without_received_at);
     return rows.size();
 }
 
@@ -64,7 +126,8 @@ void watch(Session& session, const Query& query, const ReadOptions& options, std
         if (is_table) {
             rows = print_once<Row>(session, query, options);
         } else {
-            for (const Latest<Row>& one : session.latest<Row>(query.latest_filter())) {
+            std::uint64_t without_received_at = 0;
+            for (const Latest<Row>& one : latest_rows<Row>(session, query, without_received_at)) {
                 appended.add(one.row, one.age);
                 ++rows;
             }

@@ -38,7 +38,7 @@ struct ReadOptions {
     std::vector<std::string> series;
     std::string exchange, symbol, account;
     std::string from, to, last, every;
-    std::string order = "asc";
+    std::string order;  ///< Empty: asc; of latest desc.
     std::string clock = "event";
     std::optional<std::uint64_t> limit, tail;
     bool all = false;

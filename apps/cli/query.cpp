@@ -112,7 +112,8 @@ void Query::read_range(const ReadOptions& options) {
     if (!options.last.empty()) filter_.last = read_duration_option("--last", options.last);
     if (!options.every.empty()) filter_.every = read_duration_option("--every", options.every);
     if (!options.max_age.empty()) max_age_ = read_duration_option("--max-age", options.max_age);
-    filter_.order = options.order == "desc" ? Order::descending : Order::ascending;
+    order_ = options.order;
+    filter_.order = order_ == "desc" ? Order::descending : Order::ascending;
     filter_.clock = options.clock == "received" ? ClockKind::received : ClockKind::event;
     filter_.limit = options.limit.value_or(0);
     tail_ = options.tail.value_or(0);
@@ -164,7 +165,6 @@ LatestFilter Query::latest_filter() const {
     filter.series = series_filter();
     filter.max_cache_age = std::chrono::microseconds{0};  // What is stored now, whoever wrote it.
     filter.max_age = max_age_;
-    filter.limit = filter_.limit;
     return filter;
 }
 

@@ -37,9 +37,13 @@ class Query {
 
     [[nodiscard]] Dataset dataset() const noexcept { return dataset_; }
     [[nodiscard]] std::uint64_t tail() const noexcept { return tail_; }
+    [[nodiscard]] std::chrono::microseconds max_age() const noexcept { return max_age_; }
+    /// Of the latest rows, which come newest first unless asked otherwise.
+    [[nodiscard]] bool is_oldest_first() const noexcept { return order_ == "asc"; }
 
     /// Valid as long as this object. Without `tail` (see history.hpp).
     [[nodiscard]] HistoryFilter history_filter() const;
+    /// Without limit, order and times (see latest_command.cpp).
     [[nodiscard]] LatestFilter latest_filter() const;
 
     /// Whether the answer is made of all rows of the chosen series.
@@ -60,6 +64,7 @@ class Query {
     std::vector<SymbolId> symbols_;
     std::vector<BalanceSeries> balances_;
     HistoryFilter filter_;
+    std::string order_;
     std::uint64_t tail_ = 0;
     std::chrono::microseconds max_age_{0};
 };

@@ -156,6 +156,64 @@ TEST_F(ReadCommands, LatestShowsTheNewestRowOfEachSeriesAndItsAge) {
     EXPECT_NE(none.err.find("BINANCE_SPOT:BTC/USDT  3 rows"), std::string::npos) << none.err;
 }
 
+TEST_F(ReadCommands, LatestTakesTheGrammarOfHistory) {
+    import_samples();
+    write_file("more.csv",
+               "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n"
+               "bybit,BTCUSDT,1723161254500000,1723161258000000,1,61801,61800,1\n"
+               "okex,ETH-USDT,1723161251000000,1723161251500000,1,2681,2680,1\n");
+    answer({"import", "more.csv"});
+    const auto latest = [this](const std::vector<std::string>& options) {
+        std::vector<std::string> arguments = {"latest", "quotes", "--ndjson"};
+        arguments.insert(arguments.end(), options.begin(), options.end());
+        return seconds_of(answer(arguments));
+    };
+    using Seconds = std::vector<std::string>;
+    EXPECT_EQ(latest({}), (Seconds{"16", "14", "11"}));
+    EXPECT_EQ(latest({"--limit", "2"}), (Seconds{"16", "14"}));
+    EXPECT_EQ(latest({"--order", "asc"}), (Seconds{"11", "14", "16"}));
+    EXPECT_EQ(latest({"--order", "asc", "--limit", "2"}), (Seconds{"11", "14"}));
+    EXPECT_EQ(latest({"--tail", "2"}), (Seconds{"14", "11"}));
+    EXPECT_EQ(latest({"--every", "1s"}), (Seconds{"16", "14", "11"}));
+    // As things stood at a time, and no row of before another.
+    EXPECT_EQ(latest({"--to", "2024-08-08T23:54:16Z"}), (Seconds{"15", "14", "11"}));
+    EXPECT_EQ(latest({"--to", "2024-08-08T23:54:16Z", "--from", "2024-08-08T23:54:12Z"}), (Seconds{"15", "14"}));
+    EXPECT_EQ(latest({"--to", "2024-08-08T23:54:16Z", kSeries}), (Seconds{"15"}));
+    EXPECT_EQ(latest({"--last", "2s"}), (Seconds{"16", "14"}));
+    // Bybit's row is the last that came.
+    EXPECT_EQ(latest({"--clock", "received"}), (Seconds{"14", "16", "11"}));
+    EXPECT_EQ(latest({"--clock", "received", "--last", "2s"}), (Seconds{"14", "16"}));
+    EXPECT_EQ(latest({"--last", "1s", "--max-age", "10s"}), Seconds{});
+
+    const json row = json::parse(answer({"latest", "quotes", kSeries, "--to", "2024-08-08T23:54:16Z", "--json"})).at(0);
+    EXPECT_EQ(row.at("bid_price"), nullptr);
+    EXPECT_GT(row.at("age_seconds").get<double>(), 3600.0);
+    EXPECT_NE(run({"latest", "quotes", "--to", "2020-01-01"}).err.find("no book-tickers in the time asked"),
+              std::string::npos);
+}
+
+TEST_F(ReadCommands, LatestOfATimeIsOneRowOfEachSeriesOfFundingAndBalances) {
+    write_file("funding.csv",
+               "exchange,symbol,timestamp,received_at,funding_rate,interval_minutes,kind,funding_time,mark_price\n"
+               "BINANCE_FUTURES,BTC/USDT,2024-08-08T00:00:00.000000Z,,0.0001,480,settled,,\n"
+               "BINANCE_FUTURES,BTC/USDT,2024-08-08T00:00:01.000000Z,,0.0002,480,predicted,,\n"
+               "BINANCE_FUTURES,BTC/USDT,2024-08-08T00:00:02.000000Z,,0.0003,480,predicted,,\n"
+               "BINANCE_FUTURES,BTC/USDT,2024-08-08T00:00:03.000000Z,,0.0004,480,settled,,\n");
+    write_file("balances.csv", kBalances);
+    answer({"import", "funding.csv", "balances.csv"});
+    const auto latest = [this](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"latest", "--ndjson"});
+        return seconds_of(answer(arguments));
+    };
+    using Seconds = std::vector<std::string>;
+    EXPECT_EQ(latest({"funding"}), Seconds{"03"});
+    EXPECT_EQ(latest({"funding", "--to", "2024-08-08T00:00:03Z"}), Seconds{"02"});
+    EXPECT_EQ(latest({"balances", "--to", "2024-08-08T00:00:02Z"}), (Seconds{"01", "00", "00"}));
+    const Outcome received = run({"latest", "balances", "--clock", "received", "--json"});
+    EXPECT_EQ(received.out, "[]\n");
+    EXPECT_NE(received.err.find("4 rows without received_at left out"), std::string::npos) << received.err;
+}
+
 TEST_F(ReadCommands, BalancesAreChosenByExchangeAssetAndAccount) {
     write_file("balances.csv", kBalances);
     answer({"import", "balances.csv"});
