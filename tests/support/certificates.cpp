@@ -1,5 +1,6 @@
 #include "support/certificates.hpp"
 
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -27,13 +28,31 @@ void make_authority(const std::filesystem::path& folder, const std::string& name
     openssl(folder, arguments);
 }
 
+/// `openssl ca`, because only that makes a certificate that has expired with every version of OpenSSL.
+void write_authority_settings(const std::filesystem::path& folder) {
+    std::ofstream(folder / "authority.txt").flush();
+    std::ofstream(folder / "authority.cnf") << "[ca]\n"
+                                               "default_ca = authority\n"
+                                               "[authority]\n"
+                                               "database = authority.txt\n"
+                                               "new_certs_dir = .\n"
+                                               "rand_serial = yes\n"
+                                               "default_md = sha256\n"
+                                               "policy = any\n"
+                                               "copy_extensions = copy\n"
+                                               "[any]\n"
+                                               "commonName = supplied\n";
+}
+
 Certificates::Pair make_pair(const std::filesystem::path& folder, const std::string& name, const std::string& hosts,
-                             const std::string& days) {
+                             const std::vector<std::string>& validity = {"-days", "2"}) {
     std::vector<std::string> arguments = request(name);
     arguments.insert(arguments.end(), {"-addext", "subjectAltName=" + hosts, "-out", name + ".csr"});
     openssl(folder, arguments);
-    openssl(folder, {"x509", "-req", "-in", name + ".csr", "-CA", "authority.crt", "-CAkey", "authority.key",
-                     "-CAcreateserial", "-copy_extensions", "copy", "-days", days, "-out", name + ".crt"});
+    arguments = {"ca",       "-batch",        "-notext", "-config",     "authority.cnf", "-cert",      "authority.crt",
+                 "-keyfile", "authority.key", "-in",     name + ".csr", "-out",          name + ".crt"};
+    arguments.insert(arguments.end(), validity.begin(), validity.end());
+    openssl(folder, arguments);
     return {folder / (name + ".crt"), folder / (name + ".key")};
 }
 
@@ -46,9 +65,11 @@ Certificates Certificates::make(const std::filesystem::path& folder) {
     Certificates made;
     made.authority = folder / "authority.crt";
     made.other_authority = folder / "other_authority.crt";
-    made.server = make_pair(folder, "server", kHere, "2");
-    made.wrong_host = make_pair(folder, "wrong_host", "DNS:elsewhere.example", "2");
-    made.expired = make_pair(folder, "expired", kHere, "-1");
+    write_authority_settings(folder);
+    made.server = make_pair(folder, "server", kHere);
+    made.wrong_host = make_pair(folder, "wrong_host", "DNS:elsewhere.example");
+    made.expired =
+        make_pair(folder, "expired", kHere, {"-startdate", "20200101000000Z", "-enddate", "20200102000000Z"});
     return made;
 }
 
