@@ -136,7 +136,7 @@ class PostgresCancel : public ::testing::Test {
             EXPECT_EQ(db.get_performance_stats().pending_operations, 0U);
             if (was_done) break;
         }
-        EXPECT_GE(cancelled, 2);
+        EXPECT_GE(cancelled, 1);
         EXPECT_TRUE(wait_until([&] { return desk_.sessions() <= 3; })) << "two of this manager, one of the test's own";
         steps.run(db.close());
     }
@@ -190,7 +190,7 @@ class PostgresCancel : public ::testing::Test {
             empty.run("SET client_min_messages = error; DROP SCHEMA " + empty.schema() + " CASCADE; CREATE SCHEMA " +
                       empty.schema());
         }
-        EXPECT_GE(cancelled, 2);
+        EXPECT_GE(cancelled, 1);
     }
 
     void store_eight() { setup_->wait(setup_->insert_book_ticker_snapshots(PostgresDesk::quotes(next_symbol(), 8))); }
