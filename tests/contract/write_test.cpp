@@ -49,6 +49,47 @@ TEST_P(Writing, OneCallMayInsertUpdateLeaveAndFold) {
               (Lines{"+0ms #0 bid 100x1 ask 101x2", "+1000ms #0 bid 99x1 ask 101x2", "+2000ms #0 bid 3x1 ask 4x2"}));
 }
 
+TEST_P(Writing, LargeBatchesAreCountedAlikeWhateverTheLastOneDid) {
+    constexpr int kRows = 2'500;
+    const SymbolId symbol = make_symbol().id;
+    const auto batch = [&](double bid, int changed) {
+        std::vector<BookTicker> rows;
+        for (int i = 0; i < kRows; ++i) rows.push_back(quote(symbol, kNoon + i * 1ms, i < changed ? bid : 100, 200));
+        return rows;
+    };
+    EXPECT_EQ(store(batch(0, 0)), result(kRows));
+    EXPECT_EQ(store(batch(101, kRows)), result(0, kRows));
+    EXPECT_EQ(store(batch(102, kRows)), result(0, kRows));
+    EXPECT_EQ(store(batch(102, kRows)), result(0, 0, kRows));
+    EXPECT_EQ(store(batch(102, kRows)), result(0, 0, kRows));
+    EXPECT_EQ(store(batch(103, kRows)), result(0, kRows));
+    EXPECT_EQ(store(batch(103, kRows - 1)), result(0, 1, kRows - 1));
+    reopen_if_shared();
+    EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, std::uint64_t{kRows});
+    const std::vector<BookTicker> stored = wait(db().get_book_ticker_history()).rows;
+    EXPECT_EQ(stored.front().bid_price, 103);
+    EXPECT_EQ(stored.back().bid_price, 100);
+}
+
+TEST_P(Writing, ALargeBatchThatArrivedEarlierIsFoundByTheReceivedClock) {
+    const SymbolId symbol = make_symbol().id;
+    const auto batch = [&](double bid, std::chrono::microseconds skew) {
+        std::vector<BookTicker> rows;
+        for (int i = 0; i < 2'500; ++i) {
+            rows.push_back(quote(symbol, kNoon + i * 1ms, bid, 200));
+            rows.back().received_at = rows.back().timestamp + skew;
+        }
+        return rows;
+    };
+    store(batch(100, 1h));
+    EXPECT_EQ(store(batch(101, 30min)), result(0, 2'500));
+    EXPECT_EQ(store(batch(102, -2h)), result(0, 2'500));
+    HistoryFilter filter;
+    filter.clock = ClockKind::received;
+    filter.end = kNoon - 1h;
+    EXPECT_EQ(wait(db().get_book_ticker_history(filter)).rows.size(), 2'500U);
+}
+
 TEST_P(Writing, RowsOfOneTimestampAreKeptApartBySequence) {
     const Symbol symbol = make_symbol();
     EXPECT_EQ(store({quote(symbol.id, kNoon, 102, 103, 2), quote(symbol.id, kNoon, 101, 102, 1)}), result(2));

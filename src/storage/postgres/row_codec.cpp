@@ -119,6 +119,32 @@ std::size_t max_row_bytes(const PhysicalTable& table) noexcept {
     return most;
 }
 
+/// A series by one of its rows, and how far its clocks are apart.
+struct Skew {
+    const std::byte* row;
+    std::int64_t least;
+    std::int64_t greatest;
+};
+
+std::vector<Skew> skews_of(const Table& table, RowSpan rows) {
+    const Column& event_time = *table.find(Role::event_time);
+    const Column& received_at = *table.find(Role::received_at);
+    std::vector<Skew> skews;
+    for (std::size_t i = 0; i < rows.count; ++i) {
+        const std::byte* row = rows.row(i);
+        const auto received = load<Timestamp>(row, received_at);
+        if (!is_present(received)) continue;
+        const std::int64_t skew = (received - load<Timestamp>(row, event_time)).count();
+        if (skews.empty() || compare(skews.back().row, row, table, table.series) != 0) {
+            skews.push_back({row, skew, skew});
+            continue;
+        }
+        skews.back().least = std::min(skews.back().least, skew);
+        skews.back().greatest = std::max(skews.back().greatest, skew);
+    }
+    return skews;
+}
+
 [[noreturn]] void refuse_value(const PhysicalTable& table, const Column& column, std::string_view value) {
     throw Error(ErrorCode::corrupt,
                 fmt::format("{}.{}: the database holds '{}', which no program of this version wrote", table.name,
@@ -234,6 +260,25 @@ void add_columns(Parameters& parameters, const PhysicalTable& table, RowSpan row
         parameters.begin_array(column.type, rows.count, column.column->nullable || column.absent_is_null);
         append_at_most(parameters.buffer(), rows.count * max_bytes(column), [&](WireWriter& out) {
             for (std::size_t i = 0; i < rows.count; ++i) write_value(out, column, rows.row(i));
+        });
+    }
+}
+
+void add_skews(Parameters& parameters, const PhysicalTable& table, RowSpan rows) {
+    const std::vector<Skew> skews = skews_of(*table.table, rows);
+    for (const std::uint8_t index : table.table->series) {
+        const PhysicalColumn* column = table.find(table.table->at(index));
+        if (column == nullptr) continue;
+        parameters.begin_array(column->type, skews.size(), false);
+        for (const Skew& one : skews) append_value(parameters.buffer(), *column, one.row);
+    }
+    for (const auto bound : {&Skew::least, &Skew::greatest}) {
+        parameters.begin_array(TypeId::int8, skews.size(), false);
+        append_at_most(parameters.buffer(), skews.size() * kMaxFixedBytes, [&](WireWriter& out) {
+            for (const Skew& one : skews) {
+                out.int32(8);
+                out.int64(one.*bound);
+            }
         });
     }
 }

@@ -29,6 +29,10 @@ void add_parameter(Parameters& parameters, const PhysicalColumn& column, const s
 /// Adds one array parameter for each written column: its values of all rows.
 void add_columns(Parameters& parameters, const PhysicalTable& table, RowSpan rows);
 
+/// Adds one array parameter for each column that tells series apart, and two for the least and the greatest
+/// received_at - timestamp in microseconds: of each series of the rows, which are sorted by key, that has a row with both.
+void add_skews(Parameters& parameters, const PhysicalTable& table, RowSpan rows);
+
 /// Appends rows as COPY .. FROM STDIN (FORMAT binary) takes them, the written columns of the table in order. The stream's header
 /// and end are `kCopyHeader` and `kCopyEnd`.
 /// https://www.postgresql.org/docs/15/sql-copy.html, Binary Format

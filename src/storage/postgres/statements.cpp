@@ -135,23 +135,42 @@ std::string on_conflict(const PhysicalTable& table) {
     return fmt::format("DO UPDATE SET {} WHERE {}", assignments_of(table, "excluded"), condition);
 }
 
-/// Widens what `series` says of the distance between the two clocks to what the rows of `written` have. Inserted rows are seen to
-/// by the table's trigger; a merged row may have got an earlier received_at.
-std::string widen_skew(const PhysicalTable& table, const SchemaName& schema) {
-    const std::vector<const PhysicalColumn*> by = columns_at(table, table.table->series);
+/// The columns of `series` that tell series apart, each equal to what `row` has in its place.
+std::string is_series_of(std::string_view series, std::string_view row, const std::vector<const PhysicalColumn*>& by) {
     constexpr std::string_view kNames[] = {"series_id", "account", "asset_name"};
     std::string matches;
     for (std::size_t i = 0; i < std::size(kNames); ++i) {
-        append(matches, " AND ", fmt::format("s.{} = {}", kNames[i], i < by.size() ? "w." + by[i]->name : "''"));
+        const std::string value = i < by.size() ? fmt::format("{}.{}", row, by[i]->name) : std::string("''");
+        append(matches, " AND ", fmt::format("{}.{} = {}", series, kNames[i], value));
+    }
+    return matches;
+}
+
+/// Whether a series of the arrays from `$number` on has a row outside of what `series` says of the distance between its clocks.
+std::string may_widen(const PhysicalTable& table, const SchemaName& schema, std::size_t number) {
+    const std::vector<const PhysicalColumn*> by = columns_at(table, table.table->series);
+    std::string arrays;
+    for (const PhysicalColumn* column : by) {
+        append(arrays, ", ", fmt::format("${}::{}", number++, array_type(column->type)));
     }
     return fmt::format(
+        "EXISTS (SELECT FROM unnest({}, ${}::bigint[], ${}::bigint[]) AS g ({}, least, greatest) LEFT JOIN {} AS k ON "
+        "k.dataset = '{}' AND {} WHERE k.min_skew > g.least OR k.max_skew < g.greatest OR k.min_skew IS NULL)",
+        arrays, number, number + 1, names(by), schema.table("series"), to_string(*table.table->dataset),
+        is_series_of("k", "g", by));
+}
+
+/// Widens what `series` says of the distance between the two clocks to what the rows of `written` have. Inserted rows are seen to
+/// by the table's trigger; a merged row may have got an earlier received_at. It seldom has, and then nobody looks at the rows.
+std::string widen_skew(const PhysicalTable& table, const SchemaName& schema, std::size_t number) {
+    const std::vector<const PhysicalColumn*> by = columns_at(table, table.table->series);
+    return fmt::format(
         ", widened AS (UPDATE {} AS s SET min_skew = least(s.min_skew, w.least), max_skew = greatest(s.max_skew, "
-        "w.greatest) FROM (SELECT {}, (extract(epoch FROM min({} - {})) * 1000000)::bigint AS least, (extract(epoch "
-        "FROM max({} - {})) * 1000000)::bigint AS greatest FROM written GROUP BY {}) AS w WHERE s.dataset = '{}' AND "
-        "{} AND (s.min_skew > w.least OR s.max_skew < w.greatest OR (s.min_skew IS NULL AND w.least IS NOT NULL)))",
-        schema.table("series"), names(by), table.name_of(*table.table->find(Role::received_at)),
-        table.name_of(*table.table->find(Role::event_time)), table.name_of(*table.table->find(Role::received_at)),
-        table.name_of(*table.table->find(Role::event_time)), names(by), to_string(*table.table->dataset), matches);
+        "w.greatest) FROM (SELECT {}, (extract(epoch FROM min(skew)) * 1000000)::bigint AS least, (extract(epoch FROM "
+        "max(skew)) * 1000000)::bigint AS greatest FROM written GROUP BY {}) AS w WHERE {} AND s.dataset = '{}' AND {} "
+        "AND (s.min_skew > w.least OR s.max_skew < w.greatest OR (s.min_skew IS NULL AND w.least IS NOT NULL)))",
+        schema.table("series"), names(by), names(by), may_widen(table, schema, number),
+        to_string(*table.table->dataset), is_series_of("s", "w", by));
 }
 
 std::string order_by(const std::vector<const PhysicalColumn*>& columns, bool descending) {
@@ -177,23 +196,26 @@ std::string is_same_key(const std::vector<const PhysicalColumn*>& key, std::stri
     return conditions;
 }
 
-/// `FROM ..`: the rows of the parameters (`i`) that are not stored as they are, each with what is stored of its key (`t`).
-std::string unlike_stored(const PhysicalTable& table, const std::vector<const PhysicalColumn*>& key,
-                          const TimeRange& range) {
+/// `FROM ..`: the rows of the parameters (`i`).
+std::string given(const PhysicalTable& table) {
     std::string arrays;
     std::size_t number = 0;
     for (const PhysicalColumn& column : table.written) {
         append(arrays, ", ", fmt::format("${}::{}", ++number, array_type(column.type)));
     }
+    return fmt::format("FROM unnest({}) AS i ({})", arrays, written_list(table));
+}
+
+/// `FROM ..`: those that are not stored as they are, each with what is stored of its key (`t`).
+std::string unlike_stored(const PhysicalTable& table, const std::vector<const PhysicalColumn*>& key,
+                          const TimeRange& range) {
     std::string is_same = is_same_key(key, "i");
     if (table.is_partitioned || table.is_chunked()) add_range(is_same, table, range);
     const std::string difference = replaces(table, "i");
     // A limit keeps the planner from joining: it would read the whole table where a probe for each row is cheaper.
     return fmt::format(
-        "FROM unnest({0}) AS i ({1}) LEFT JOIN LATERAL (SELECT * FROM {2} AS t WHERE {3} LIMIT 1) AS t ON true WHERE "
-        "t.{4} IS NULL{5}",
-        arrays, written_list(table), table.name, is_same, key.front()->name,
-        difference.empty() ? std::string() : " OR " + difference);
+        "{} LEFT JOIN LATERAL (SELECT * FROM {} AS t WHERE {} LIMIT 1) AS t ON true WHERE t.{} IS NULL{}", given(table),
+        table.name, is_same, key.front()->name, difference.empty() ? std::string() : " OR " + difference);
 }
 
 /// The same upsert where no trigger counts. Without a unique key there is no conflict to act on, so what is stored already is
@@ -245,21 +267,23 @@ std::string written_list(const PhysicalTable& table, std::string_view prefix) {
     return list;
 }
 
-std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range) {
+std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range, Probe probe) {
     const std::vector<const PhysicalColumn*> key = key_of(table);
     if (!table.is_own()) return upsert_existing(table, key, range);
-    const bool is_dataset = table.table->dataset.has_value();
     std::string answer = "1";
-    if (is_dataset) {
-        answer = fmt::format("{}, {}, {}", names(columns_at(table, table.table->series)),
-                             table.name_of(*table.table->find(Role::event_time)),
-                             table.name_of(*table.table->find(Role::received_at)));
+    std::string widens;
+    if (table.table->dataset) {
+        answer = fmt::format("{}, {} - {} AS skew", names(columns_at(table, table.table->series)),
+                             table.name_of(*table.table->find(Role::received_at)),
+                             table.name_of(*table.table->find(Role::event_time)));
+        widens = widen_skew(table, schema, table.written.size() + 1);
     }
     return fmt::format(
         "WITH written AS (INSERT INTO {} AS t ({}) SELECT {} {} ON CONFLICT ({}) {} RETURNING {}){} SELECT count(*) "
         "FROM written",
-        table.name, written_list(table), written_list(table, "i."), unlike_stored(table, key, range), names(key),
-        on_conflict(table), answer, is_dataset ? widen_skew(table, schema) : std::string());
+        table.name, written_list(table), written_list(table, "i."),
+        probe == Probe::stored_rows ? unlike_stored(table, key, range) : given(table), names(key), on_conflict(table),
+        answer, widens);
 }
 
 std::string copy_in_sql(const PhysicalTable& table) {

@@ -117,6 +117,7 @@ class Store {
     awaitable<bool> is_refused(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] bool is_worth_copying(const PhysicalTable& table, RowSpan rows);
     void note_collision(const PhysicalTable& table, RowSpan rows);
+    void note_changes(const PhysicalTable& table, bool all_rows);
 
     awaitable<std::uint64_t> scan_piece(const PhysicalTable& table, const ScanRequest& request, const TimeRange& range,
                                         std::uint64_t limit, RowSink& sink, Deadline deadline);
@@ -151,6 +152,8 @@ class Store {
     std::map<const Table*, Texts> texts_;
     /// Series whose last straight COPY met a row that was there already: how many batches they still go without it.
     std::map<std::pair<const Table*, SeriesKey>, std::uint32_t> without_copy_;
+    /// Tables whose last large upsert inserted or updated every row: the next one does not look at the stored rows first.
+    std::set<const Table*> changing_;
 };
 
 }  // namespace marketdb::storage::postgres

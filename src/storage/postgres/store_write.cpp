@@ -22,6 +22,8 @@ namespace {
 constexpr std::size_t kMinCopyRows = 2'000;
 /// Encoded at a time, so that the memory of a COPY does not grow with it.
 constexpr std::size_t kCopyRowsAtOnce = 1'024;
+/// Of batches that are expected to change every row. In small ones a probe for each row is lost in the cost of the commit.
+constexpr std::size_t kMinUnprobedRows = 2'000;
 /// Batches that a series stays on the upsert after a COPY met one of its rows.
 constexpr std::uint32_t kBatchesWithoutCopy = 16;
 constexpr int kMaxNewPartitionTries = 3;
@@ -33,6 +35,12 @@ void for_each_series(RowSpan rows, Visit visit) {
         if (i > 0 && compare(rows.row(i - 1), rows.row(i), *rows.table, rows.table->series) == 0) continue;
         visit(series_of(*rows.table, rows.row(i)));
     }
+}
+
+void set_upsert_parameters(Parameters& parameters, const PhysicalTable& table, RowSpan rows) {
+    parameters.clear();
+    add_columns(parameters, table, rows);
+    if (table.is_own() && table.table->dataset) add_skews(parameters, table, rows);
 }
 
 ErrorCode code_of_unknown(std::string_view column) {
@@ -127,9 +135,10 @@ asio::awaitable<WriteResult> Store::upsert(Connection& connection, const Physica
     Parameters parameters;
     for (std::size_t first = 0; first < rows.count; first += kUpsertRowsAtOnce) {
         const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
-        const std::string sql = upsert_sql(table, schema(), partitions_.piece_of(table, part));
-        parameters.clear();
-        add_columns(parameters, table, part);
+        const bool probes = part.count < kMinUnprobedRows || !changing_.contains(table.table);
+        const std::string sql =
+            upsert_sql(table, schema(), partitions_.piece_of(table, part), probes ? Probe::stored_rows : Probe::none);
+        set_upsert_parameters(parameters, table, part);
         const std::array steps{Step{sql, &parameters, true}, Step{kInsertedSql, nullptr, true}};
         std::vector<Result> answers;
         if (first == 0) {
@@ -142,10 +151,19 @@ asio::awaitable<WriteResult> Store::upsert(Connection& connection, const Physica
         const auto inserted = table.table->dataset ? static_cast<std::uint64_t>(answers[1].integer(0, 0)) : written;
         result.inserted += inserted;
         result.updated += written - inserted;
+        if (part.count >= kMinUnprobedRows) note_changes(table, written == part.count);
     }
     result.unchanged = rows.count - result.inserted - result.updated;
     co_await commit(connection, deadline);
     co_return result;
+}
+
+void Store::note_changes(const PhysicalTable& table, bool all_rows) {
+    if (all_rows) {
+        changing_.insert(table.table);
+    } else {
+        changing_.erase(table.table);
+    }
 }
 
 asio::awaitable<WriteResult> Store::copy(Connection& connection, const PhysicalTable& table, RowSpan rows,
@@ -238,8 +256,7 @@ asio::awaitable<bool> Store::is_refused(const PhysicalTable& table, RowSpan rows
     for (std::size_t first = 0; first < rows.count && !refused; first += kUpsertRowsAtOnce) {
         const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
         const std::string sql = upsert_sql(table, schema(), range_to_read(table, part));
-        parameters.clear();
-        add_columns(parameters, table, part);
+        set_upsert_parameters(parameters, table, part);
         const Step step{sql, &parameters, true};
         const std::span<const Step> steps(&step, 1);
         try {
