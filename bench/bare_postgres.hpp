@@ -161,6 +161,10 @@ class BarePostgres {
         add_array(kFloat8, 8, rows, [&](const BookTicker& r) { bytes_.float64(r.ask_price); });
         add_array(kFloat8, 8, rows, [&](const BookTicker& r) { bytes_.float64(r.ask_qty); });
         add_array(kInt4, 4, rows, [&](const BookTicker& r) { bytes_.int32(static_cast<std::int32_t>(r.source_id)); });
+        const std::vector<Skew> skews = skews_of(rows);
+        add_array(kInt4, 4, skews, [&](const Skew& s) { bytes_.int32(static_cast<std::int32_t>(s.symbol)); });
+        add_array(kInt8, 8, skews, [&](const Skew& s) { bytes_.int64(s.least); });
+        add_array(kInt8, 8, skews, [&](const Skew& s) { bytes_.int64(s.greatest); });
         return answer_of("upsert");
     }
 
@@ -248,15 +252,34 @@ class BarePostgres {
 
     void begin_arrays(std::size_t rows) {
         bytes_.clear();
-        bytes_.room_for(9 * (20 + 12 * rows));
+        bytes_.room_for(12 * (20 + 12 * rows));
         starts_.clear();
     }
 
-    template <class Put>
-    void add_array(std::int32_t type, std::int32_t width, std::span<const BookTicker> rows, Put put_value) {
+    /// How far the clocks of a symbol are apart, in microseconds.
+    struct Skew {
+        SymbolId symbol;
+        std::int64_t least;
+        std::int64_t greatest;
+    };
+
+    /// Of rows in key order that all have both times.
+    static std::vector<Skew> skews_of(std::span<const BookTicker> rows) {
+        std::vector<Skew> skews;
+        for (const BookTicker& row : rows) {
+            const std::int64_t skew = (row.received_at - row.timestamp).count();
+            if (skews.empty() || skews.back().symbol != row.symbol_id) skews.push_back({row.symbol_id, skew, skew});
+            skews.back().least = std::min(skews.back().least, skew);
+            skews.back().greatest = std::max(skews.back().greatest, skew);
+        }
+        return skews;
+    }
+
+    template <class Rows, class Put>
+    void add_array(std::int32_t type, std::int32_t width, const Rows& rows, Put put_value) {
         starts_.push_back(bytes_.view().size());
         for (const std::int32_t number : {1, 0, type, static_cast<std::int32_t>(rows.size()), 1}) bytes_.int32(number);
-        for (const BookTicker& row : rows) {
+        for (const auto& row : rows) {
             bytes_.int32(width);
             put_value(row);
         }

@@ -33,13 +33,18 @@ WITH written AS (
     WHERE (t.received_at, t.bid_price, t.bid_qty, t.ask_price, t.ask_qty) IS DISTINCT FROM
         (least(t.received_at, excluded.received_at), excluded.bid_price, excluded.bid_qty, excluded.ask_price,
          excluded.ask_qty)
-    RETURNING symbol_id, timestamp, received_at
+    RETURNING symbol_id, received_at - timestamp AS skew
 ), widened AS (
     UPDATE series AS s SET min_skew = least(s.min_skew, w.least), max_skew = greatest(s.max_skew, w.greatest)
-    FROM (SELECT symbol_id, (extract(epoch FROM min(received_at - timestamp)) * 1000000)::bigint AS least,
-                 (extract(epoch FROM max(received_at - timestamp)) * 1000000)::bigint AS greatest
+    FROM (SELECT symbol_id, (extract(epoch FROM min(skew)) * 1000000)::bigint AS least,
+                 (extract(epoch FROM max(skew)) * 1000000)::bigint AS greatest
           FROM written GROUP BY symbol_id) AS w
-    WHERE s.dataset = 'book-tickers' AND s.series_id = w.symbol_id AND s.account = '' AND s.asset_name = ''
+    WHERE EXISTS (
+            SELECT FROM unnest($10::integer[], $11::bigint[], $12::bigint[]) AS g (symbol_id, least, greatest)
+            LEFT JOIN series AS k ON k.dataset = 'book-tickers' AND k.series_id = g.symbol_id AND k.account = ''
+                AND k.asset_name = ''
+            WHERE k.min_skew > g.least OR k.max_skew < g.greatest OR k.min_skew IS NULL)
+        AND s.dataset = 'book-tickers' AND s.series_id = w.symbol_id AND s.account = '' AND s.asset_name = ''
         AND (s.min_skew > w.least OR s.max_skew < w.greatest OR (s.min_skew IS NULL AND w.least IS NOT NULL)))
 SELECT count(*) FROM written)";
 
