@@ -95,8 +95,10 @@ double to_double(const Decimal& decimal) noexcept {
         const double factor = kPowers[static_cast<std::size_t>(power)];
         value = decimal.exponent < 0 ? digits / factor : digits * factor;
     } else {
-        std::array<char, 48> text{};
-        char* end = std::to_chars(text.data(), text.data() + text.size(), decimal.digits).ptr;
+        // With room for the exponent behind the most digits that there may be.
+        constexpr std::size_t kMaxDigits = std::numeric_limits<decltype(decimal.digits)>::digits10 + 1;
+        std::array<char, kMaxDigits + 16> text{};
+        char* end = std::to_chars(text.data(), text.data() + kMaxDigits, decimal.digits).ptr;
         *end++ = 'e';
         end = std::to_chars(end, text.data() + text.size(), decimal.exponent).ptr;
         std::from_chars(text.data(), end, value);
