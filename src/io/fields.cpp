@@ -105,13 +105,15 @@ std::int64_t numeric_id(std::string_view trade_id) noexcept {
     return id && *id <= storage::kMaxSequence ? *id : -1;
 }
 
+void drop_empty_sides(BookTicker& row) noexcept {
+    if (row.bid_qty == 0) row.bid_price = row.bid_qty = kNoNumber;
+    if (row.ask_qty == 0) row.ask_price = row.ask_qty = kNoNumber;
+}
+
 void drop_partial_sides(BookTicker& row) noexcept {
-    const auto drop = [](double& price, double& quantity) {
-        if (is_present(price) && is_present(quantity) && quantity != 0) return;
-        price = quantity = kNoNumber;
-    };
-    drop(row.bid_price, row.bid_qty);
-    drop(row.ask_price, row.ask_qty);
+    drop_empty_sides(row);
+    if (!is_present(row.bid_price) || !is_present(row.bid_qty)) row.bid_price = row.bid_qty = kNoNumber;
+    if (!is_present(row.ask_price) || !is_present(row.ask_qty)) row.ask_price = row.ask_qty = kNoNumber;
 }
 
 std::size_t split_plain(std::string_view record, std::span<std::string_view> fields) noexcept {

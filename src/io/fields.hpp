@@ -39,7 +39,9 @@ enum class TimeUnit : std::uint8_t { by_size, seconds, milliseconds, microsecond
 /// The number as a trade's sequence if it is all digits and below 2^53; else -1.
 [[nodiscard]] std::int64_t numeric_id(std::string_view trade_id) noexcept;
 
-/// Makes a side of which a part is missing, or whose size is zero, missing as a whole.
+/// Makes a side whose size is zero missing as a whole. Half a side stays, and is refused later.
+void drop_empty_sides(BookTicker& row) noexcept;
+/// The same for vendors, who leave any part of a side empty that is missing: half a side is none.
 void drop_partial_sides(BookTicker& row) noexcept;
 
 /// Splits at commas; no quoting. Returns how many fields there are, of which at most `fields.size()` are given.

@@ -150,9 +150,10 @@ Instrument OwnRow::describe(std::string_view exchange, std::string_view symbol, 
     instrument.exchange =
         options.exchange.empty() ? exchange_name(clean_text({"exchange", exchange})) : options.exchange;
     if (!options.symbol.empty()) spelling = options.symbol;
+    const auto told = parse_pair_text(symbol);
+    instrument.is_pair = spelling.empty() && told.has_value();
     if (spelling.empty()) spelling = symbol;
 
-    const auto told = parse_pair_text(symbol);
     KnownPair known;
     if (told) known = {told->pair.base, told->pair.quote, told->expires_at};
     if (!options.base.empty()) known.base = options.base;
@@ -164,7 +165,7 @@ Instrument OwnRow::describe(std::string_view exchange, std::string_view symbol, 
 void OwnRow::finish(std::span<const Cell> cells, BookTicker& row) {
     const std::int32_t index = instrument(cells);
     row.symbol_id = SymbolId{index};
-    drop_partial_sides(row);
+    drop_empty_sides(row);
     if (is_missing(cells[sequence_])) row.sequence = context_.sequencer.next(index, row.timestamp, row.received_at);
 }
 

@@ -24,6 +24,8 @@ struct Instrument {
     Symbol symbol;         ///< exchange_symbol, and what the file or its name tells (contract_type, unit, base, quote
                            ///< where split, else both empty); ids are 0. Of balances: symbol_base holds the asset.
                            ///< May be of refused rows only.
+    /// The spelling is that of the pair, `BTC/USDT`, because the file does not tell the exchange's own.
+    bool is_pair = false;
 };
 
 /// Rows of one kind. `symbol_id` (balances: `exchange_id`) holds the index into `FileParser::instruments()`.
@@ -42,6 +44,7 @@ struct Batch {
     std::vector<std::string> texts;   ///< Of each row, as in RowError; empty unless `ParserOptions::keeps_texts`.
     std::vector<RowError> errors;     ///< Rows left out of `rows`.
     std::uint64_t read = 0;           ///< Data rows read, errors included.
+    std::uint64_t folded = 0;         ///< Of these, rows that say what the row before said (`derivative_ticker`).
 };
 
 /// What the caller knows better than the file, and wants of it.

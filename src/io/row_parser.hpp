@@ -40,6 +40,7 @@ class RowParser final : public FileParser {
         batch.texts.clear();
         batch.errors.clear();
         batch.read = 0;
+        batch.folded = 0;
         std::string_view record;
         while (batch.read < max_rows && records_->next(record)) {
             ++batch.read;
@@ -60,7 +61,10 @@ class RowParser final : public FileParser {
     void read_row(std::string_view record, std::vector<Row>& rows, Batch& batch) {
         rows.emplace_back();
         try {
-            if (!check(record, rows.back())) return rows.pop_back();
+            if (!check(record, rows.back())) {
+                ++batch.folded;
+                return rows.pop_back();
+            }
             batch.lines.push_back(records_->line());
             if (context_->options.keeps_texts) batch.texts.push_back(core::printable(record, kQuarantineTextBytes));
         } catch (const Error& error) {

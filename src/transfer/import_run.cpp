@@ -259,6 +259,7 @@ boost::asio::awaitable<void> ImportRun::place(Chunk chunk) {
     co_await quarantine(std::move(chunk.batch.errors));
     co_await insert_rows(std::move(chunk.batch.rows));
     rows_seen_ += chunk.batch.read;
+    report_.written.folded += chunk.batch.folded;
 }
 
 /// Moves the rows of symbols that cannot be created from the rows to the errors.

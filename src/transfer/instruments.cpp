@@ -63,20 +63,36 @@ void Instruments::look_up_one(Entry& entry, const StoredExchange& exchange) cons
         entry.id = static_cast<std::int32_t>(exchange.id);
         return;
     }
-    // By the spelling alone and byte by byte: base and quote do not identify (nine Bybit contracts are BTC/USDT).
+    // By the spelling alone and byte by byte: base and quote do not identify (nine Bybit contracts are BTC/USDT). Only where
+    // the file has nothing but the pair it means what a pair means.
     const auto found = exchange.symbols.find(entry.instrument.symbol.exchange_symbol.str());
     if (found != exchange.symbols.end()) {
         entry.id = static_cast<std::int32_t>(found->second.id);
         entry.instrument.symbol = found->second;
         return;
     }
-    entry.is_refused = entry.instrument.symbol.symbol_base.empty() || entry.instrument.symbol.symbol_quote.empty();
+    const Symbol& told = entry.instrument.symbol;
+    if (entry.instrument.is_pair) {
+        if (const Symbol* meant = db_.find_symbol(exchange.id, told.exchange_symbol)) {
+            entry.id = static_cast<std::int32_t>(meant->id);
+            entry.instrument.symbol = *meant;
+            return;
+        }
+        entry.is_ambiguous = std::any_of(exchange.symbols.begin(), exchange.symbols.end(), [&](const auto& stored) {
+            return stored.second.symbol_base == told.symbol_base && stored.second.symbol_quote == told.symbol_quote;
+        });
+    }
+    entry.is_refused = entry.is_ambiguous || told.symbol_base.empty() || told.symbol_quote.empty();
     entry.is_new = !entry.is_refused;
 }
 
 std::string Instruments::refusal(std::size_t index) const {
     const Entry& entry = entries_[index];
     if (!entry.is_refused) return {};
+    if (entry.is_ambiguous) {
+        return fmt::format("column symbol: `{}` may be several symbols of {}; add the column exchange_symbol",
+                           core::printable(entry.instrument.symbol.exchange_symbol), entry.instrument.exchange);
+    }
     return fmt::format(
         "column symbol: `{}` is no symbol of {} that is known, and cannot be split into base and quote; give "
         "--base and --quote",

@@ -60,6 +60,7 @@ class Instruments {
         bool is_looked_up = false;
         bool is_new = false;
         bool is_refused = false;
+        bool is_ambiguous = false;  ///< A pair that fits several symbols; refused then.
 
         [[nodiscard]] bool is_stored_or_will_be() const noexcept { return is_used && !is_refused; }
     };

@@ -37,12 +37,23 @@ bool is_importable(const std::filesystem::path& file) {
     return name.extension() == ".csv" || name.extension() == ".jsonl";
 }
 
+bool may_be_listed(const std::filesystem::path& folder) {
+    std::error_code error;
+    const std::filesystem::directory_iterator first(folder, error);
+    return !error;
+}
+
 void list_folder(const std::filesystem::path& folder, ImportList& list) {
     std::error_code error;
     std::filesystem::recursive_directory_iterator entry(folder, error);
     std::vector<std::filesystem::path> files;
     for (; !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
         std::error_code ignored;  // a link to nowhere is no file
+        if (entry->is_directory(ignored) && !entry->is_symlink(ignored) && !may_be_listed(entry->path())) {
+            // Fails when its turn comes, as a file does that cannot be read; the others are imported.
+            files.push_back(entry->path());
+            entry.disable_recursion_pending();
+        }
         if (!entry->is_regular_file(ignored)) continue;
         if (is_importable(entry->path())) {
             files.push_back(entry->path());
@@ -72,6 +83,8 @@ bool needs_spool(const std::filesystem::path& file) {
     const std::filesystem::file_status status = std::filesystem::status(file, error);
     if (error) throw_unavailable(file, error);
     if (std::filesystem::is_directory(status)) {
+        const std::filesystem::directory_iterator first(file, error);
+        if (error) throw_unavailable(file, error);
         throw Error(ErrorCode::invalid_argument, fmt::format("{} is a folder, not a file", file.string()));
     }
     return !std::filesystem::is_regular_file(status);

@@ -1,3 +1,7 @@
+#include <unistd.h>
+
+#include <filesystem>
+
 #include "import_fixture.hpp"
 
 namespace marketdb::testing {
@@ -73,6 +77,24 @@ TEST_P(ImportBadFiles, ATruncatedFileChangesNothing) {
     EXPECT_EQ(report.error_code, ErrorCode::invalid_argument);
     EXPECT_NE(report.error.find("cut.csv.gz"), std::string::npos) << report.error;
     EXPECT_EQ(stored_sources(), sources);
+}
+
+TEST_P(ImportBadFiles, AFolderThatCannotBeListedFailsInItsTurnAndTheOthersAreImported) {
+    if (::geteuid() != 0) GTEST_SKIP() << "giving up rights needs root";
+    const std::filesystem::path root = folder() / "files";
+    file("a.csv", "");
+    file("closed/b.csv", "");
+    file("c.csv", "");
+    for (const auto& open : {folder(), root}) std::filesystem::permissions(open, std::filesystem::perms::all);
+    std::filesystem::permissions(root / "closed", std::filesystem::perms::none);
+    ImportList list;
+    {
+        constexpr uid_t kNobody = 65534;
+        ASSERT_EQ(::seteuid(kNobody), 0);
+        list = list_import_files({root});
+        ASSERT_EQ(::seteuid(0), 0);
+    }
+    EXPECT_EQ(list.files, (std::vector<std::filesystem::path>{root / "a.csv", root / "c.csv", root / "closed"}));
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ TEST_P(ImportLayouts, TardisTickersGiveOneFundingRateAChange) {
         "bybit,BTCUSDT,1723118404000000,1723118404001000,1723161600000000,0.0002,,1,2,3,\n"));
     EXPECT_EQ(report.dataset, "funding-rates");
     EXPECT_EQ(report.read, 5U);
-    EXPECT_EQ(report.written, result(3));
+    EXPECT_EQ(report.written, result(3, 0, 0, 2));
     EXPECT_EQ(stored_funding(), kept({"+1000ms predicted 1e-04 mark 4 for +14400000ms rx +1001ms",
                                       "+3000ms predicted 2e-04 for +14400000ms rx +3001ms",
                                       "+4000ms predicted 2e-04 for +43200000ms rx +4001ms"}));
@@ -138,6 +138,34 @@ TEST_P(ImportLayouts, OwnCsvKeepsTheExchangesSpelling) {
     EXPECT_EQ(report.layout, "marketdb book-tickers");
     EXPECT_EQ(stored_reference(), (Lines{"KRAKEN_SPOT", "KRAKEN_SPOT:BTC/USD (XBTUSD)"}));
     EXPECT_EQ(stored_quotes(), Lines{"+0ms #5 bid 100x1 ask -x-"});
+}
+
+TEST_P(ImportLayouts, APairWithoutTheExchangesSpellingMeansTheSymbolThatIsKnown) {
+    const std::string header = "exchange,symbol,timestamp,received_at,sequence,bid_price,bid_qty,ask_price,ask_qty\n";
+    import_whole(file("tardis.csv",
+                      "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n"
+                      "bybit,BTCUSDT,1723118400000000,1723118400000000,1,101,100,1\n"));
+    const ImportReport again = import_whole(file(
+        "printed.csv",
+        header + "BYBIT_FUTURES,BTC/USDT,2024-08-08T12:00:00.000000Z,2024-08-08T12:00:00.000000Z,0,100,1,101,1\n"));
+    EXPECT_EQ(again.written, result(0, 0, 1));
+    EXPECT_EQ(again.new_symbols, Lines{});
+    EXPECT_EQ(stored_reference(), (Lines{"BYBIT_FUTURES", "BYBIT_FUTURES:BTC/USDT (BTCUSDT)"}));
+    // The exchange's own spelling still wins, and what nobody knows is new.
+    const ImportReport other =
+        import_whole(file("other.csv", header + "BYBIT_FUTURES,ETH/USDT,2024-08-08T12:00:00.000000Z,,0,100,1,101,1\n"));
+    EXPECT_EQ(other.new_symbols, Lines{"BYBIT_FUTURES:ETH/USDT (ETH/USDT)"});
+}
+
+TEST_P(ImportLayouts, HalfASideOfOurOwnLayoutIsRefused) {
+    const std::string header =
+        "exchange,symbol,exchange_symbol,timestamp,received_at,sequence,bid_price,bid_qty,ask_price,ask_qty\n"
+        "MEXC_SPOT,BTC/USDT,BTCUSDT,2024-08-08T12:00:00Z,,1,";
+    for (const char* sides : {"2,,3,1", ",5,3,1", "2,1,3,", "2,1,,1"}) {
+        const ImportReport report = import(file("half.csv", header + sides + "\n"));
+        EXPECT_NE(report.error.find("half.csv:2: column "), std::string::npos) << sides << ": " << report.error;
+    }
+    EXPECT_EQ(stored_reference(), Lines{});
 }
 
 TEST_P(ImportLayouts, OwnJsonLinesMayGiveTimesAsNumbers) {

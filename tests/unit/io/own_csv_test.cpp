@@ -247,15 +247,20 @@ TEST(OwnCsv, WrongValuesNameTheirColumn) {
     EXPECT_EQ(funding.errors[3], "5: column kind: empty, expected a value");
 }
 
-TEST(OwnCsv, OneHalfOfASideIsTheWholeSideAbsent) {
+TEST(OwnCsv, HalfASideIsRefusedAndASizeOfZeroIsNoSide) {
     const ParsedFile file = parse(kQuoteHeader +
                                   "A_SPOT,A/B,AB,1000,,0,1,,2,1\n"
                                   "A_SPOT,A/B,AB,1000,,0,nan,1,2,1\n"
-                                  "A_SPOT,A/B,AB,1000,,0,1,,2,0\n");
+                                  "A_SPOT,A/B,AB,1000,,0,,0,2,0\n"
+                                  "A_SPOT,A/B,AB,1000,,0,1,0,2,1\n"
+                                  "A_SPOT,A/B,AB,1000,,0,1,1,,1\n");
     EXPECT_EQ(file.rows, Texts({"A_SPOT,A/B,AB,1970-01-01T00:16:40.000000Z,,0,,,2,1"}));
-    ASSERT_EQ(file.errors.size(), 2U);
-    EXPECT_EQ(file.errors[0], "3: column bid_price: `nan` is not a number");
-    EXPECT_TRUE(file.errors[1].starts_with("4: column bid_price: is absent")) << file.errors[1];
+    EXPECT_EQ(file.lines, Lines64({5}));
+    ASSERT_EQ(file.errors.size(), 4U);
+    EXPECT_TRUE(file.errors[0].starts_with("2: column bid_qty: ")) << file.errors[0];
+    EXPECT_EQ(file.errors[1], "3: column bid_price: `nan` is not a number");
+    EXPECT_TRUE(file.errors[2].starts_with("4: column bid_price: is absent")) << file.errors[2];
+    EXPECT_TRUE(file.errors[3].starts_with("6: column ask_price: ")) << file.errors[3];
 }
 
 TEST(OwnCsv, AQuotedHeaderIsAHeaderToo) {
