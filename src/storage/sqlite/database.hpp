@@ -78,6 +78,8 @@ class Database {
     [[nodiscard]] bool may_write() const noexcept { return access_ == Access::create || access_ == Access::read_write; }
     [[nodiscard]] bool file_exists() const;
     void require_file() const;
+    void require_writable_side_files() const;
+    void require_room_for_file() const;
     void connect(Access access, const Control& control);
     void prepare_file(const Control& control);
     void set_up_empty();

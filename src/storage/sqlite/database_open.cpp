@@ -51,6 +51,7 @@ bool Database::is_memory() const noexcept { return path_ == ":memory:"; }
 void Database::open(const Control& control) {
     if (is_open()) return;
     if (config_.open_mode != OpenMode::create) require_file();
+    if (config_.open_mode == OpenMode::create) require_room_for_file();
     try {
         connect(wanted_access(), control);
         if (may_write()) prepare_file(control);
@@ -66,6 +67,14 @@ void Database::require_file() const {
     if (is_open() || file_exists()) return;
     throw Error(ErrorCode::unavailable,
                 fmt::format("{}: no such file (run `marketdb init` or import something first)", path_));
+}
+
+/// SQLite would only say that it cannot open the file.
+void Database::require_room_for_file() const {
+    const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+    if (is_memory() || size_of(path_) >= 0 || size_of(folder.string()) < 0 || may_write_to(folder.string())) return;
+    throw Error(ErrorCode::unavailable,
+                fmt::format("{}: is not there and cannot be made: {} may not be written to", path_, folder.string()));
 }
 
 bool Database::file_exists() const {
@@ -99,7 +108,23 @@ void Database::connect(Access access, const Control& control) {
         throw Error(ErrorCode::read_only,
                     fmt::format("{}: the file cannot be written; open it read-only (sqlite:PATH?mode=ro)", path_));
     }
-    if (!is_memory()) lock_ = FileLock(connection_->file());
+    if (is_memory()) return;
+    require_writable_side_files();
+    lock_ = FileLock(connection_->file());
+}
+
+/// SQLite gives its side files the rights that the database has when they are made; those that a reader of a read-only file left
+/// stay read-only when the file is made writable.
+void Database::require_writable_side_files() const {
+    for (const char* ending : {"-wal", "-shm"}) {
+        const std::string side = connection_->file() + ending;
+        if (size_of(side) < 0 || may_write_to(side)) continue;
+        throw Error(ErrorCode::read_only,
+                    fmt::format("{}: cannot be written, though the database can; give it the same "
+                                "rights, or remove both side files while no program has the "
+                                "database open",
+                                side));
+    }
 }
 
 /// Makes an empty file a marketdb database without tables, and checks that the log is on.

@@ -382,6 +382,28 @@ TEST_F(RightsTest, AFolderThatMayNotBeWrittenIsReadWhileItsOwnerWrites) {
     EXPECT_EQ(as_nobody(config(OpenMode::read_only), false), "rows 2");
 }
 
+TEST_F(RightsTest, SideFilesThatAReaderOfAReadOnlyFileLeftAreNamed) {
+    MARKETDB_SKIP_UNLESS_ROOT();
+    make_database(config());
+    allow(folder_.path(), 0777);
+    allow(file(), 0444);
+    EXPECT_EQ(as_nobody(config(OpenMode::read_only), false), "rows 1");
+    allow(file(), 0666);
+    const std::string refused = as_nobody(config(), true);
+    EXPECT_EQ(refused.substr(0, 10), "read_only:") << refused;
+    EXPECT_NE(refused.find("cannot be written, though the database can"), std::string::npos) << refused;
+    for (const char* ending : {"-wal", "-shm"}) std::filesystem::remove(file().string() + ending);
+    EXPECT_EQ(as_nobody(config(), true), "rows 2");
+}
+
+TEST_F(RightsTest, AFileThatCannotBeMadeSaysWhichFolderStandsAgainstIt) {
+    MARKETDB_SKIP_UNLESS_ROOT();
+    allow(folder_.path(), 0555);
+    const std::string refused = as_nobody(config(), true);
+    EXPECT_EQ(refused.substr(0, 12), "unavailable:") << refused;
+    EXPECT_NE(refused.find("may not be written to"), std::string::npos) << refused;
+}
+
 TEST_F(RightsTest, AFileThatMayNotBeReadIsUnavailable) {
     MARKETDB_SKIP_UNLESS_ROOT();
     make_database(config());
