@@ -60,9 +60,10 @@ void explain_empty_answer(Session& session, const Query& query) {
     }
 }
 
-void note_left_out(std::uint64_t without_received_at) {
+void note_left_out(std::uint64_t without_received_at, const Query& query) {
     if (without_received_at == 0) return;
-    note(fmt::format("{} without received_at left out (--clock received)", counted(without_received_at, "row")));
+    const std::string rows = query.reads_to_the_end() ? counted(without_received_at, "row") : std::string("rows");
+    note(fmt::format("{} without received_at left out (--clock received)", rows));
 }
 
 Units units_of_query(Session& session, const Query& query) {

@@ -51,8 +51,8 @@ HistoryFilter filter_with_tail(Session& session, const Query& query) {
 /// Says on standard error that nothing was found, and where data is.
 void explain_empty_answer(Session& session, const Query& query);
 
-/// Says on standard error how many rows `--clock received` could not place, if any.
-void note_left_out(std::uint64_t without_received_at);
+/// Says on standard error that `--clock received` could not place some rows, if so, and how many if all were looked at.
+void note_left_out(std::uint64_t without_received_at, const Query& query);
 
 /// The units of all stored series that the query chooses.
 [[nodiscard]] Units units_of_query(Session& session, const Query& query);

@@ -132,7 +132,7 @@ int run_export(const GlobalOptions& global, const ReadOptions& options) {
     const ExportReport report = with_row_type(query.dataset(), [&]<class Row>(std::type_identity<Row>) {
         return run_query<Row>(session, query, options, format);
     });
-    note_left_out(report.without_received_at);
+    note_left_out(report.without_received_at, query);
     if (report.rows == 0) explain_empty_answer(session, query);
     if (options.file != "-") note(fmt::format("{}: {}", options.file, counted(report.rows, "row")));
     return kOk;

@@ -1,10 +1,12 @@
 #include "grammar.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "commands.hpp"
 #include "exit_code.hpp"
@@ -358,6 +360,16 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
     describe_migrate(app, line);
     describe_demo(app, line);
     describe_completion(app, line);
+}
+
+void refuse_empty_values(const CLI::App& app) {
+    for (const CLI::Option* option : app.get_options()) {
+        if (option->get_expected_min() == 0) continue;
+        const std::vector<std::string>& values = option->results();
+        if (std::find(values.begin(), values.end(), "") == values.end()) continue;
+        throw CLI::ValidationError(option->get_name(), "is empty; expected a value");
+    }
+    for (const CLI::App* command : app.get_subcommands()) refuse_empty_values(*command);
 }
 
 }  // namespace marketdb::cli

@@ -28,6 +28,11 @@ struct CommandLine {
 /// Describes the command line. `line` must outlive `app`.
 void describe_grammar(CLI::App& app, CommandLine& line);
 
+/// Refuses options and arguments that were given as empty texts, as a variable that is not set gives them: to most commands they
+/// would mean `none`, which is everything.
+/// Errors: CLI::ValidationError  names the option.
+void refuse_empty_values(const CLI::App& app);
+
 /// A script that completes commands, options and their values.
 /// @param shell  bash, zsh or fish.
 [[nodiscard]] std::string completion_script(const CLI::App& app, const std::string& shell);

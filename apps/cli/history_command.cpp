@@ -77,7 +77,7 @@ int print_history(Session& session, const Query& query, const ReadOptions& optio
     }
     output().flush();
     printer.note_hidden();
-    note_left_out(without_received_at);
+    note_left_out(without_received_at, query);
     if (printer.rows() == 0) explain_empty_answer(session, query);
     return kOk;
 }

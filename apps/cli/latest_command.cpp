@@ -2,6 +2,7 @@
 #include <chrono>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <fmt/format.h>
@@ -40,6 +41,16 @@ RowStyle style_of(const ReadOptions& options) {
     return style;
 }
 
+/// By which rows of one time are ordered.
+template <class Row>
+auto series_of(const Row& row) {
+    if constexpr (std::is_same_v<Row, Balance>) {
+        return std::tuple(static_cast<int>(row.exchange_id), row.account.view(), row.asset_name.view());
+    } else {
+        return static_cast<int>(row.symbol_id);
+    }
+}
+
 /// The newest row of each chosen series within the times asked: `--to T` is how things stood at T.
 template <class Row>
 std::vector<Latest<Row>> latest_within(Session& session, const Query& query, std::uint64_t& without_received_at) {
@@ -73,8 +84,10 @@ std::vector<Latest<Row>> latest_within(Session& session, const Query& query, std
     const auto time_of = [&](const Latest<Row>& one) {
         return asked.clock == ClockKind::received ? one.row.received_at : one.row.timestamp;
     };
-    std::stable_sort(latest.begin(), latest.end(),
-                     [&](const Latest<Row>& a, const Latest<Row>& b) { return time_of(a) > time_of(b); });
+    std::sort(latest.begin(), latest.end(), [&](const Latest<Row>& a, const Latest<Row>& b) {
+        if (time_of(a) != time_of(b)) return time_of(a) > time_of(b);
+        return series_of(a.row) < series_of(b.row);
+    });
     const Timestamp newest = latest.empty() ? kNoTime : time_of(latest.front());
     const auto is_left_out = [&](const Latest<Row>& one) {
         return (asked.last.count() > 0 && time_of(one) < newest - asked.last) ||
@@ -109,7 +122,7 @@ std::size_t print_once(Session& session, const Query& query, const ReadOptions& 
     printer.finish();
     output().flush();
     printer.note_hidden();
-    note_left_out(without_received_at);
+    note_left_out(without_received_at, query);
     return rows.size();
 }
 

@@ -99,6 +99,7 @@ int run(int argc, char** argv) {
     set_up_diagnostics({});
     try {
         app.parse(argc, argv);
+        refuse_empty_values(app);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() != 0) return report_parse_error(app, error);
         return run_command([&] { return print_help(app, error); });

@@ -70,10 +70,23 @@ Times read_times(const ReadOptions& options) {
 }  // namespace
 
 Timestamp read_time_option(std::string_view option, const std::string& text) {
+    // Seconds of the year 1973 and before: a date without dashes, or a year, is what was meant.
+    constexpr std::size_t kMaxDateDigits = 8;
+    if (!text.empty() && text.size() <= kMaxDateDigits && text.find_first_not_of("0123456789") == std::string::npos) {
+        throw UsageError(
+            fmt::format("{}: '{}' is no time; expected 2024-08-08, 2024-08-08T23:54Z or seconds since 1970 of 9 "
+                        "digits or more",
+                        option, text));
+    }
     return read_option<Timestamp>(option, text, [](const std::string& t) { return parse_timestamp(t); });
 }
 
 std::chrono::microseconds read_duration_option(std::string_view option, const std::string& text) {
+    // Seconds to the library; who types 7 may mean days.
+    if (!text.empty() && text.find_first_not_of("0123456789.") == std::string::npos) {
+        throw UsageError(
+            fmt::format("{}: '{}' has no unit; expected {}s, {}m, {}h or {}d", option, text, text, text, text, text));
+    }
     return read_option<std::chrono::microseconds>(option, text, [](const std::string& t) { return parse_duration(t); });
 }
 
@@ -168,6 +181,8 @@ LatestFilter Query::latest_filter() const {
     return filter;
 }
 
+bool Query::reads_to_the_end() const noexcept { return filter_.limit == 0 && tail_ == 0 && filter_.last.count() == 0; }
+
 bool Query::is_whole_series() const noexcept {
     return !is_present(filter_.start) && !is_present(filter_.end) && filter_.last.count() == 0 &&
            filter_.every.count() == 0 && filter_.clock == ClockKind::event;
@@ -185,7 +200,8 @@ bool Query::chooses(Session& session, const SeriesStats& series) const {
 }
 
 std::string Query::series_text() const {
-    return series_.empty() ? "any series" : fmt::format("{}", fmt::join(series_, ", "));
+    const std::string text = series_.empty() ? "any series" : fmt::format("{}", fmt::join(series_, ", "));
+    return account_.empty() ? text : fmt::format("{} of account {}", text, account_);
 }
 
 }  // namespace marketdb::cli

@@ -14,7 +14,8 @@
 
 namespace marketdb::cli {
 
-/// Reads an option's value; an error names the option.
+/// Reads an option's value, as the library does but for lengths without a unit and times of eight digits or fewer, which are
+/// refused; an error names the option.
 /// Errors: UsageError.
 [[nodiscard]] Timestamp read_time_option(std::string_view option, const std::string& text);
 [[nodiscard]] std::chrono::microseconds read_duration_option(std::string_view option, const std::string& text);
@@ -46,6 +47,8 @@ class Query {
     /// Without limit, order and times (see latest_command.cpp).
     [[nodiscard]] LatestFilter latest_filter() const;
 
+    /// Whether nothing ends the reading before the end of the time asked.
+    [[nodiscard]] bool reads_to_the_end() const noexcept;
     /// Whether the answer is made of all rows of the chosen series.
     [[nodiscard]] bool is_whole_series() const noexcept;
     /// Whether the series belongs to the dataset and was chosen.

@@ -60,9 +60,12 @@ Session Session::target(DatabaseChoice choice, bool is_dry_run) {
     if (!is_dry_run) return Session(std::move(choice), Access::create);
     const bool is_sqlite = choice.config.engine == EngineKind::sqlite;
     if (is_sqlite && !std::filesystem::exists(choice.config.sqlite_path)) {
-        note(fmt::format("{} does not exist; this dry run takes it as empty", choice.name()));
+        std::string name = choice.name();
+        note(fmt::format("{} does not exist; this dry run takes it as empty", name));
         choice.config.sqlite_path = ":memory:";
-        return Session(std::move(choice), Access::create);
+        Session empty(std::move(choice), Access::create);
+        empty.impl_->name = std::move(name);
+        return empty;
     }
     return Session(std::move(choice), Access::read);
 }

@@ -192,6 +192,25 @@ TEST_F(ReadCommands, LatestTakesTheGrammarOfHistory) {
               std::string::npos);
 }
 
+TEST_F(ReadCommands, LatestRowsOfOneTimeComeInOneOrderHoweverTheyAreFound) {
+    write_file("one_time.csv",
+               "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n"
+               "okex,ZZZ-USDT,1723161254000000,1723161254000000,1,2681,2680,1\n"
+               "bybit,AAAUSDT,1723161254000000,1723161254000000,1,2681,2680,1\n"
+               "bybit,MMMUSDT,1723161254000000,1723161254000000,1,2681,2680,1\n");
+    answer({"import", "one_time.csv"});
+    const auto symbols = [this](const std::vector<std::string>& options) {
+        std::vector<std::string> arguments = {"latest", "quotes", "--json"};
+        arguments.insert(arguments.end(), options.begin(), options.end());
+        std::string names;
+        for (const json& row : json::parse(answer(arguments))) names += row.at("symbol").get<std::string>() + " ";
+        return names;
+    };
+    EXPECT_EQ(symbols({}), "ZZZ/USDT AAA/USDT MMM/USDT ");
+    EXPECT_EQ(symbols({"--to", "2030-01-01"}), "ZZZ/USDT AAA/USDT MMM/USDT ");
+    EXPECT_EQ(symbols({"--clock", "received", "--limit", "2"}), "ZZZ/USDT AAA/USDT ");
+}
+
 TEST_F(ReadCommands, LatestOfATimeIsOneRowOfEachSeriesOfFundingAndBalances) {
     write_file("funding.csv",
                "exchange,symbol,timestamp,received_at,funding_rate,interval_minutes,kind,funding_time,mark_price\n"
