@@ -230,7 +230,7 @@ bool can_convert(TypeId type, Kind kind) noexcept {
     if (can_hold(type, kind)) return true;
     const bool is_integer = type == TypeId::int2 || type == TypeId::int4 || type == TypeId::int8;
     switch (kind) {
-        case Kind::int32: return is_integer;
+        case Kind::int32:
         case Kind::int64: return is_integer;
         case Kind::float64: return type == TypeId::numeric || type == TypeId::float4;
         case Kind::time: return type == TypeId::int8;
