@@ -190,7 +190,7 @@ class PostgresCancel : public ::testing::Test {
             empty.run("SET client_min_messages = error; DROP SCHEMA " + empty.schema() + " CASCADE; CREATE SCHEMA " +
                       empty.schema());
         }
-        EXPECT_GE(cancelled, 1);
+        EXPECT_GE(cancelled, 2);
     }
 
     void store_eight() { setup_->wait(setup_->insert_book_ticker_snapshots(PostgresDesk::quotes(next_symbol(), 8))); }

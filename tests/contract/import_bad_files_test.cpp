@@ -1,7 +1,6 @@
-#include <unistd.h>
-
 #include <filesystem>
 
+#include "../support/as_nobody.hpp"
 #include "import_fixture.hpp"
 
 namespace marketdb::testing {
@@ -80,7 +79,7 @@ TEST_P(ImportBadFiles, ATruncatedFileChangesNothing) {
 }
 
 TEST_P(ImportBadFiles, AFolderThatCannotBeListedFailsInItsTurnAndTheOthersAreImported) {
-    if (::geteuid() != 0) GTEST_SKIP() << "giving up rights needs root";
+    MARKETDB_SKIP_UNLESS_ROOT();
     const std::filesystem::path root = folder() / "files";
     file("a.csv", "");
     file("closed/b.csv", "");
@@ -89,10 +88,8 @@ TEST_P(ImportBadFiles, AFolderThatCannotBeListedFailsInItsTurnAndTheOthersAreImp
     std::filesystem::permissions(root / "closed", std::filesystem::perms::none);
     ImportList list;
     {
-        constexpr uid_t kNobody = 65534;
-        ASSERT_EQ(::seteuid(kNobody), 0);
+        const AsNobody nobody;
         list = list_import_files({root});
-        ASSERT_EQ(::seteuid(0), 0);
     }
     EXPECT_EQ(list.files, (std::vector<std::filesystem::path>{root / "a.csv", root / "c.csv", root / "closed"}));
 }

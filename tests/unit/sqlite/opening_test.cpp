@@ -1,13 +1,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
-#include <stdexcept>
 
 #include "sqlite_fixture.hpp"
 #include "storage/migrations.hpp"
 #include "storage/sqlite/migrator.hpp"
+#include "support/as_nobody.hpp"
 #include "support/child_process.hpp"
 
 namespace marketdb::testing {
@@ -319,19 +318,6 @@ TEST_F(OpeningTest, TheLockFileHasTheRightsOfTheDatabase) {
     EXPECT_EQ(found.st_mode & 0777, 0660U);
 }
 
-/// Gives up root's rights for a scope.
-class AsNobody {
- public:
-    AsNobody() {
-        if (::setegid(65534) != 0 || ::seteuid(65534) != 0) throw std::runtime_error("rights cannot be given up");
-    }
-    ~AsNobody() {
-        if (::seteuid(0) != 0 || ::setegid(0) != 0) std::abort();
-    }
-    AsNobody(const AsNobody&) = delete;
-    AsNobody& operator=(const AsNobody&) = delete;
-};
-
 class RightsTest : public SqliteTest {
  public:
     static std::string as_nobody(const Config& settings, bool writes) {
@@ -347,9 +333,6 @@ class RightsTest : public SqliteTest {
     }
     static void allow(const std::filesystem::path& path, mode_t mode) { ::chmod(path.c_str(), mode); }
 };
-
-#define MARKETDB_SKIP_UNLESS_ROOT() \
-    if (::geteuid() != 0) GTEST_SKIP() << "giving up rights needs root"
 
 TEST_F(RightsTest, AFileThatMayNotBeWrittenIsReadOnlyAndSaysHowToReadIt) {
     MARKETDB_SKIP_UNLESS_ROOT();
