@@ -89,11 +89,10 @@ std::vector<Latest<Row>> latest_within(Session& session, const Query& query, std
         return series_of(a.row) < series_of(b.row);
     });
     const Timestamp newest = latest.empty() ? kNoTime : time_of(latest.front());
-    const auto is_left_out = [&](const Latest<Row>& one) {
+    std::erase_if(latest, [&](const Latest<Row>& one) {
         return (asked.last.count() > 0 && time_of(one) < newest - asked.last) ||
                (query.max_age().count() > 0 && one.age > query.max_age());
-    };
-    latest.erase(std::remove_if(latest.begin(), latest.end(), is_left_out), latest.end());
+    });
     return latest;
 }
 

@@ -65,19 +65,16 @@ void Instruments::look_up_one(Entry& entry, const StoredExchange& exchange) cons
     }
     // By the spelling alone and byte by byte: base and quote do not identify (nine Bybit contracts are BTC/USDT). Only where
     // the file has nothing but the pair it means what a pair means.
-    const auto found = exchange.symbols.find(entry.instrument.symbol.exchange_symbol.str());
-    if (found != exchange.symbols.end()) {
-        entry.id = static_cast<std::int32_t>(found->second.id);
-        entry.instrument.symbol = found->second;
+    const Symbol& told = entry.instrument.symbol;
+    const auto found = exchange.symbols.find(told.exchange_symbol.str());
+    const Symbol* known = found != exchange.symbols.end() ? &found->second : nullptr;
+    if (known == nullptr && entry.instrument.is_pair) known = db_.find_symbol(exchange.id, told.exchange_symbol);
+    if (known != nullptr) {
+        entry.id = static_cast<std::int32_t>(known->id);
+        entry.instrument.symbol = *known;
         return;
     }
-    const Symbol& told = entry.instrument.symbol;
     if (entry.instrument.is_pair) {
-        if (const Symbol* meant = db_.find_symbol(exchange.id, told.exchange_symbol)) {
-            entry.id = static_cast<std::int32_t>(meant->id);
-            entry.instrument.symbol = *meant;
-            return;
-        }
         entry.is_ambiguous = std::any_of(exchange.symbols.begin(), exchange.symbols.end(), [&](const auto& stored) {
             return stored.second.symbol_base == told.symbol_base && stored.second.symbol_quote == told.symbol_quote;
         });

@@ -37,10 +37,11 @@ bool is_importable(const std::filesystem::path& file) {
     return name.extension() == ".csv" || name.extension() == ".jsonl";
 }
 
-bool may_be_listed(const std::filesystem::path& folder) {
+/// What stands against listing a folder, if anything does.
+std::error_code listing_error(const std::filesystem::path& folder) {
     std::error_code error;
     const std::filesystem::directory_iterator first(folder, error);
-    return !error;
+    return error;
 }
 
 void list_folder(const std::filesystem::path& folder, ImportList& list) {
@@ -49,7 +50,7 @@ void list_folder(const std::filesystem::path& folder, ImportList& list) {
     std::vector<std::filesystem::path> files;
     for (; !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
         std::error_code ignored;  // a link to nowhere is no file
-        if (entry->is_directory(ignored) && !entry->is_symlink(ignored) && !may_be_listed(entry->path())) {
+        if (entry->is_directory(ignored) && !entry->is_symlink(ignored) && listing_error(entry->path())) {
             // Fails when its turn comes, as a file does that cannot be read; the others are imported.
             files.push_back(entry->path());
             entry.disable_recursion_pending();
@@ -83,7 +84,7 @@ bool needs_spool(const std::filesystem::path& file) {
     const std::filesystem::file_status status = std::filesystem::status(file, error);
     if (error) throw_unavailable(file, error);
     if (std::filesystem::is_directory(status)) {
-        const std::filesystem::directory_iterator first(file, error);
+        error = listing_error(file);
         if (error) throw_unavailable(file, error);
         throw Error(ErrorCode::invalid_argument, fmt::format("{} is a folder, not a file", file.string()));
     }

@@ -50,8 +50,11 @@ bool Database::is_memory() const noexcept { return path_ == ":memory:"; }
 
 void Database::open(const Control& control) {
     if (is_open()) return;
-    if (config_.open_mode != OpenMode::create) require_file();
-    if (config_.open_mode == OpenMode::create) require_room_for_file();
+    if (config_.open_mode == OpenMode::create) {
+        require_room_for_file();
+    } else {
+        require_file();
+    }
     try {
         connect(wanted_access(), control);
         if (may_write()) prepare_file(control);
