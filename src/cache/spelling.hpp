@@ -48,8 +48,8 @@ bool make_exchange_key(std::string_view text, SpellingKey& key) noexcept;
 /// The spellings by which a row is found.
 template <std::size_t Capacity>
 struct Spellings {
+    std::size_t count = 0;  ///< First: a look-up reads it and the beginning of a key, which are in one line of memory.
     std::array<SpellingKey, Capacity> keys;
-    std::size_t count = 0;
 };
 
 /// The exchange's own spelling, and the pair: `BTC/USDT`, of a dated contract `BTC/USDT-261225` (its pair alone means the
