@@ -164,6 +164,7 @@ void describe_import(CLI::App& app, CommandLine& line) {
     command->add_flag("--json", import.json, "One JSON array, an object a file")->group("Output");
     command->add_option("--layout", import.layout, "tardis, binance, marketdb or marketdb-jsonl")
         ->type_name("L")
+        ->check(CLI::IsMember({"tardis", "binance", "marketdb", "marketdb-jsonl"}))
         ->group("What the file does not say");
     command->add_option("--dataset", import.dataset, kDatasets)->type_name("D")->group("What the file does not say");
     command->add_option("--exchange", import.exchange, "BINANCE_FUTURES")

@@ -89,8 +89,10 @@ const Terminal& terminal() {
 void guard_standard_streams() {
     for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
         if (::fcntl(descriptor, F_GETFD) >= 0) continue;
-        // Read-only, so that writing to a closed standard output is still an error. The lowest free number is this one.
-        [[maybe_unused]] const int opened = ::open("/dev/null", O_RDONLY);
+        // So that reading a closed standard input and writing to a closed standard output are still errors. The lowest
+        // free number is this one.
+        const int mode = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+        [[maybe_unused]] const int opened = ::open("/dev/null", mode);
     }
 }
 

@@ -14,6 +14,11 @@ namespace marketdb::io {
 namespace {
 
 constexpr std::int64_t kMaxMicroseconds = kMaxTime.time_since_epoch().count();
+constexpr std::string_view kBeforeTheEnd = "a time before 2262-04-11T23:47:16.854776Z";
+
+bool is_all_digits(std::string_view text) noexcept {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 TimeUnit unit_by_size(std::int64_t count) noexcept {
     if (count >= 1'000'000'000'000'000'000) return TimeUnit::nanoseconds;
@@ -77,13 +82,16 @@ std::int64_t integer(Field field) {
 }
 
 Timestamp integer_time(Field field, TimeUnit unit) {
-    const std::int64_t count = integer(field);
+    const auto parsed = core::parse_int(field.text);
+    // More digits than a number can have are a time as well.
+    if (!parsed) fail(field, is_all_digits(field.text) ? kBeforeTheEnd : "a whole number");
+    const std::int64_t count = *parsed;
     if (count < 0) fail(field, "a time from 1970 on");
     if (unit == TimeUnit::by_size) unit = unit_by_size(count);
     if (unit == TimeUnit::nanoseconds) return Timestamp{std::chrono::microseconds{count / 1'000}};
 
     const std::int64_t factor = microseconds_per(unit);
-    if (count > kMaxMicroseconds / factor) fail(field, "a time before 2262-04-11T23:47:16.854776Z");
+    if (count > kMaxMicroseconds / factor) fail(field, kBeforeTheEnd);
     return Timestamp{std::chrono::microseconds{count * factor}};
 }
 
@@ -100,7 +108,7 @@ std::string_view clean_text(Field field) {
 }
 
 std::int64_t numeric_id(std::string_view trade_id) noexcept {
-    if (trade_id.empty() || trade_id.find_first_not_of("0123456789") != std::string_view::npos) return -1;
+    if (!is_all_digits(trade_id)) return -1;
     const auto id = core::parse_int(trade_id);
     return id && *id <= storage::kMaxSequence ? *id : -1;
 }

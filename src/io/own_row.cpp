@@ -144,14 +144,19 @@ std::int32_t OwnRow::instrument(std::span<const Cell> cells) {
     return context_.instruments.find_or_add(exchange, names_, [&] { return describe(exchange, symbol, spelling); });
 }
 
+std::string OwnRow::exchange_of(std::string_view text) const {
+    if (!context_.options.exchange.empty()) return context_.options.exchange;
+    return exchange_name(clean_text({"exchange", text}), "column exchange", "; --exchange names another");
+}
+
 Instrument OwnRow::describe(std::string_view exchange, std::string_view symbol, std::string_view spelling) const {
     const ParserOptions& options = context_.options;
     Instrument instrument;
-    instrument.exchange =
-        options.exchange.empty() ? exchange_name(clean_text({"exchange", exchange})) : options.exchange;
+    instrument.exchange = exchange_of(exchange);
     if (!options.symbol.empty()) spelling = options.symbol;
     const auto told = parse_pair_text(symbol);
     instrument.is_pair = spelling.empty() && told.has_value();
+    instrument.tells_pair = told.has_value() && options.base.empty() && options.quote.empty();
     if (spelling.empty()) spelling = symbol;
 
     KnownPair known;
@@ -183,9 +188,7 @@ void OwnRow::finish(std::span<const Cell> cells, Balance& row) {
     const std::string_view exchange = cells[0].text;
     const auto describe_asset = [&] {
         Instrument asset;
-        const ParserOptions& options = context_.options;
-        asset.exchange =
-            options.exchange.empty() ? exchange_name(clean_text({"exchange", exchange})) : options.exchange;
+        asset.exchange = exchange_of(exchange);
         asset.symbol.symbol_base = row.asset_name.view();
         return asset;
     };

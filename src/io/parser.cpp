@@ -139,6 +139,14 @@ std::unique_ptr<FileParser> open_own(Opening opening, const Layout& layout, std:
 /// The layout of these column names; it is read, and of the vendor and dataset that were asked for.
 const Layout& recognise(const Opening& opening, std::span<const std::string_view> names) {
     const Layout* layout = most_similar(names, opening.wanted.vendor, opening.wanted.dataset);
+    if (layout == nullptr || !layout->dataset) {
+        const auto vendor = opening.wanted.json ? opening.wanted.vendor : std::nullopt;
+        const Layout* other = most_similar(names, vendor, std::nullopt);
+        if (other != nullptr && other->dataset) {
+            opening.refuse(fmt::format("the columns are those of layout `{}`, and not what --layout and --dataset say",
+                                       other->name));
+        }
+    }
     if (layout == nullptr) {
         opening.refuse(fmt::format("the columns are of no layout that is read: {}", layouts_read()));
     }
@@ -158,6 +166,7 @@ std::unique_ptr<FileParser> open_json(Opening opening, std::string_view first) {
     }
     const std::vector<std::string_view> names(keys.begin(), keys.end());
     opening.wanted.vendor = Vendor::marketdb;
+    opening.wanted.json = true;
     const Layout& layout = recognise(opening, names);
     opening.records->unread();
     return open_own(std::move(opening), layout, std::nullopt);
@@ -224,7 +233,7 @@ std::unique_ptr<FileParser> open_parser(std::unique_ptr<Input> input, const Pars
     const Wanted wanted = wanted_of(options);
     auto context = std::make_unique<FileContext>();
     context->options = options;
-    if (!options.exchange.empty()) context->options.exchange = exchange_name(options.exchange);
+    if (!options.exchange.empty()) context->options.exchange = exchange_name(options.exchange, "--exchange");
     context->warnings = warnings_about(*input);
     auto records = std::make_unique<RecordReader>(std::move(input));
 

@@ -26,6 +26,8 @@ struct Instrument {
                            ///< May be of refused rows only.
     /// The spelling is that of the pair, `BTC/USDT`, because the file does not tell the exchange's own.
     bool is_pair = false;
+    /// Base and quote are in the file; else they are taken from the spelling, or given by the caller.
+    bool tells_pair = false;
 };
 
 /// Rows of one kind. `symbol_id` (balances: `exchange_id`) holds the index into `FileParser::instruments()`.

@@ -253,13 +253,12 @@ std::string_view exchange_of_tardis_id(std::string_view id) noexcept {
     return found == kTardisIds.end() ? std::string_view{} : found->second;
 }
 
-std::string exchange_name(std::string_view text) {
+std::string exchange_name(std::string_view text, std::string_view where, std::string_view advice) {
     Exchange exchange;
     exchange.enum_value = text;
     if (const auto problem =
             storage::prepare_row(storage::table_of<Exchange>(), reinterpret_cast<std::byte*>(&exchange))) {
-        throw Error(ErrorCode::invalid_argument,
-                    fmt::format("column exchange: {}; --exchange names another", problem->reason));
+        throw Error(ErrorCode::invalid_argument, fmt::format("{}: {}{}", where, problem->reason, advice));
     }
     return exchange.enum_value.str();
 }

@@ -13,8 +13,8 @@ namespace marketdb::io {
 [[nodiscard]] std::string_view exchange_of_tardis_id(std::string_view id) noexcept;
 
 /// `<VENUE>_SPOT` or `<VENUE>_FUTURES` in upper case.
-/// Errors: invalid_argument  the text has another form; names it and asks for --exchange.
-[[nodiscard]] std::string exchange_name(std::string_view text);
+/// Errors: invalid_argument  the text has another form; `where: reason`, and the advice behind.
+[[nodiscard]] std::string exchange_name(std::string_view text, std::string_view where, std::string_view advice = {});
 
 /// The two assets of a pair.
 struct Pair {

@@ -173,6 +173,9 @@ void ImportRun::take_over(const FileReader& reader, const Chunk& chunk) {
 void ImportRun::add_warnings(const FileReader& reader) {
     const std::vector<std::string> warnings = reader.warnings();
     report_.warnings.insert(report_.warnings.end(), warnings.begin(), warnings.end());
+    for (const std::string& text : instruments_.contradictions()) {
+        report_.warnings.push_back(fmt::format("{}: {}", report_.file, text));
+    }
 }
 
 /// Which instruments the rows use, and their times.
@@ -214,9 +217,9 @@ boost::asio::awaitable<void> ImportRun::validate() {
         stop_if_asked();
     }
     report_.read = total_rows_;
-    add_warnings(*reader);
     is_validated_ = true;
     co_await instruments_.look_up(are_balances());
+    add_warnings(*reader);
     if (options_.on_error == OnError::stop) instruments_.require_no_refusal();
     report_.rejected += instruments_.refused_rows();
     report_instruments();

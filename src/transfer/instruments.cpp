@@ -71,6 +71,11 @@ void Instruments::look_up_one(Entry& entry, const StoredExchange& exchange) cons
     if (known == nullptr && entry.instrument.is_pair) known = db_.find_symbol(exchange.id, told.exchange_symbol);
     if (known != nullptr) {
         entry.id = static_cast<std::int32_t>(known->id);
+        if (entry.instrument.tells_pair && pair(told) != pair(*known)) {
+            entry.contradiction = fmt::format(
+                "{} of {} is {} in the file and {} in the database; its rows are stored as the latter",
+                core::printable(known->exchange_symbol), entry.instrument.exchange, pair(told), pair(*known));
+        }
         entry.instrument.symbol = *known;
         return;
     }
@@ -162,6 +167,14 @@ std::vector<std::string> Instruments::new_symbols() const {
             fmt::format("{}:{} ({})", entry.instrument.exchange, pair(symbol), symbol.exchange_symbol.view()));
     }
     return names;
+}
+
+std::vector<std::string> Instruments::contradictions() const {
+    std::vector<std::string> texts;
+    for (const Entry& entry : entries_) {
+        if (!entry.contradiction.empty()) texts.push_back(entry.contradiction);
+    }
+    return texts;
 }
 
 }  // namespace marketdb::transfer

@@ -49,6 +49,8 @@ class Instruments {
     [[nodiscard]] std::string exchanges() const;
     [[nodiscard]] std::vector<std::string> symbols() const;
     [[nodiscard]] std::vector<std::string> new_symbols() const;
+    /// Symbols whose pair is another in the database than in the file.
+    [[nodiscard]] std::vector<std::string> contradictions() const;
 
  private:
     struct Entry {
@@ -61,6 +63,7 @@ class Instruments {
         bool is_new = false;
         bool is_refused = false;
         bool is_ambiguous = false;  ///< A pair that fits several symbols; refused then.
+        std::string contradiction;  ///< What the file says of a known symbol and the database does not.
 
         [[nodiscard]] bool is_stored_or_will_be() const noexcept { return is_used && !is_refused; }
     };

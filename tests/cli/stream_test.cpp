@@ -170,6 +170,13 @@ TEST_F(Streams, AClosedStandardOutputIsAnErrorAndTheDatabaseStaysWhole) {
     EXPECT_EQ(lines(answer({"history", "quotes", "--csv"})), 14U);
 }
 
+TEST_F(Streams, AClosedStandardInputIsNotAnEmptyFile) {
+    const Outcome outcome = run_in_shell("marketdb import - <&-");
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_NE(outcome.err.find("-: "), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("Bad file descriptor"), std::string::npos) << outcome.err;
+}
+
 TEST_F(Streams, CtrlCDuringAnImportKeepsWholeBatchesAndTheSameCommandGoesOn) {
     constexpr std::int64_t kRows = 400'000;
     write_file(kManyName, many_quotes(kRows));

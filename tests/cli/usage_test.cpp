@@ -55,6 +55,7 @@ TEST_F(Usage, AMistakeEndsWithTwoAndSaysWhatWasExpected) {
         {{"export", "trades", "--json", "--output", "trades.csv"}, "use --ndjson"},
         {{"import"}, "FILE is required"},
         {{"import", "x.csv", "--on-error", "shrug"}, "--on-error"},
+        {{"import", "x.csv", "--layout", "kaiko"}, "--layout"},
         {{"import", "x.csv", "--batch-rows", "0"}, "--batch-rows"},
         {{"import", "x.csv", "--dataset", "candles"}, "--dataset: dataset 'candles'"},
         {{"cleanup"}, "--older-than is required"},

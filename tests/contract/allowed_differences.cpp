@@ -431,6 +431,7 @@ std::vector<AllowedDifference> differences_of_reference_data() {
                    "ImportRules.ASymbolThatCannotBeSplitIsRefusedUnlessItIsKnown",
                    "ImportRules.AnInterruptedQuarantineIsCompletedByTheNext",
                    "ImportRules.AggregatesOverStoredSingleTradesWarn",
+                   "ImportLayouts.APairThatIsAnotherInTheDatabaseWarns",
                    "RoundTrip.SymbolsOfEveryKindComeOutAsTheyWentIn"}},
         {.name = "MigrationsOfTheTables",
          .needs = &Capabilities::own_tables,

@@ -251,5 +251,26 @@ TEST_P(ImportLayouts, AKnownSymbolIsUsedUnderItsSpellingAndNotRewritten) {
     EXPECT_EQ(stored_quotes(filter).size(), 2U);
 }
 
+TEST_P(ImportLayouts, APairThatIsAnotherInTheDatabaseWarns) {
+    const std::string header = "exchange,symbol,exchange_symbol,timestamp,bid_price,bid_qty,ask_price,ask_qty\n";
+    const auto rows = [&](const char* pair, int second) {
+        return fmt::format("{}MEXC_SPOT,{},BTCUSDT,2024-08-08T12:00:{:02}Z,1,1,2,1\n", header, pair, second);
+    };
+    EXPECT_EQ(import_whole(file("first.csv", rows("BTC/USDT", 1))).warnings, Lines{});
+    EXPECT_EQ(import_whole(file("same.csv", rows("btc/usdt", 2))).warnings, Lines{});
+    ImportOptions options;
+    for (const OnError on_error : {OnError::stop, OnError::quarantine}) {
+        options.on_error = on_error;
+        options.force = true;
+        const std::filesystem::path given = file("other.csv", rows("ETH/USDT", 3));
+        EXPECT_EQ(import_whole(given, options).warnings,
+                  Lines{given.string() + ": BTCUSDT of MEXC_SPOT is ETH/USDT in the file and BTC/USDT in the database; "
+                                         "its rows are stored as the latter"});
+    }
+    // Of a vendor's file the pair is only what the spelling looks like, and of a given one the caller knows.
+    options.base = "ETH";
+    EXPECT_EQ(import_whole(file("given.csv", rows("ETH/USDT", 4)), options).warnings, Lines{});
+}
+
 }  // namespace
 }  // namespace marketdb::testing

@@ -142,7 +142,7 @@ TEST(OwnJson, WhatIsNoJsonLinesFileIsRefused) {
     expect_error(ErrorCode::invalid_argument, [] { parse("exchange,symbol\n", "f", {.layout = "marketdb-jsonl"}); },
                  {"f:1: ", "no JSON object"});
     expect_error(ErrorCode::invalid_argument, [] { parse(kQuote, "f", {.dataset = "balances"}); },
-                 {"f:1: ", "no layout"});
+                 {"f:1: the columns are those of layout `marketdb book-tickers`, and not what"});
 }
 
 }  // namespace

@@ -158,11 +158,16 @@ TEST(Parser, TheLayoutCanBeGiven) {
     EXPECT_EQ(parse(kQuoteHeader, "f", {.layout = "tardis"}).layout, "tardis book_ticker");
     EXPECT_EQ(parse("1,1,1,1,1723161255342,True,True\n", "BTCUSDT-trades-1.csv", {.layout = "binance"}).layout,
               "binance spot trades");
-    expect_refused(kQuoteHeader, {"file.csv:1: ", "no layout that is read"}, {.layout = "binance"});
+    expect_refused(kQuoteHeader, {"file.csv:1: the columns are those of layout `tardis book_ticker`, and not what"},
+                   {.layout = "binance"});
+    expect_refused("price,qty\n", {"file.csv:1: ", "no layout that is read"}, {.layout = "binance"});
     expect_refused("1,1,1,1,1723161255342,True,True\n", {"the first line is no header"}, {.layout = "tardis"});
     expect_refused(kQuoteHeader, {"layout `kaiko` is not one of tardis, binance, marketdb, marketdb-jsonl"},
                    {.layout = "kaiko"});
-    expect_refused(kQuoteHeader, {"no layout that is read"}, {.dataset = "trades"});
+    expect_refused(kQuoteHeader, {"the columns are those of layout `tardis book_ticker`"}, {.dataset = "trades"});
+    expect_refused("exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n",
+                   {"the columns are those of layout `tardis trades`"}, {.dataset = "funding"});
+    expect_refused(kQuoteHeader, {"--exchange: 'BYBIT' is not <VENUE>_SPOT or"}, {.exchange = "bybit"});
     EXPECT_EQ(parse(kQuoteHeader, "f", {.dataset = "quotes"}).dataset, Dataset::book_tickers);
     expect_error(ErrorCode::invalid_argument, [] { parse(kQuoteHeader, "f", {.dataset = "candles"}); }, {"candles"});
 }

@@ -126,7 +126,7 @@ TEST(TardisQuotes, TimesOutsideTheCalendarAreRowErrors) {
     EXPECT_EQ(file.errors[1],
               "3: column local_timestamp: `9223372036854776` is not a time before 2262-04-11T23:47:16.854776Z");
     EXPECT_TRUE(file.errors[2].starts_with("4: column timestamp: `1711929600008000000` is not a time before 2262"));
-    EXPECT_EQ(file.errors[3], "5: column timestamp: `99999999999999999999` is not a whole number");
+    EXPECT_TRUE(file.errors[3].starts_with("5: column timestamp: `99999999999999999999` is not a time before 2262"));
     EXPECT_EQ(file.errors[4], "6: column timestamp: empty, expected a whole number");
     EXPECT_EQ(file.errors[5], "7: column local_timestamp: `1000.5` is not a whole number");
     EXPECT_EQ(file.lines, Lines64({8, 9}));

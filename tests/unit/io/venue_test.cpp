@@ -164,10 +164,10 @@ TEST(Venue, PairTextsAreReadAsTheyAreWritten) {
 }
 
 TEST(Venue, ExchangeNamesHaveOneForm) {
-    EXPECT_EQ(io::exchange_name("gateio_futures"), "GATEIO_FUTURES");
+    EXPECT_EQ(io::exchange_name("gateio_futures", "here"), "GATEIO_FUTURES");
     for (const std::string_view text : {"", "GATEIO", "_SPOT", "GATE IO_SPOT"}) {
-        expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(io::exchange_name(text)); },
-                     {"column exchange: ", "--exchange"});
+        expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(io::exchange_name(text, "here")); },
+                     {"here: ", "is not <VENUE>_SPOT"});
     }
 }
 
