@@ -132,10 +132,13 @@ TEST_F(PostgresFailover, WhoOnlyReadsIsServedByTheStandby) {
     writer->wait(writer->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol, 3)));
     settings.open_mode = OpenMode::read_only;
     settings.postgres.conninfo += "&target_session_attrs=prefer-standby";
+    // A standby answers a little later, tables included.
+    const std::string table = desk_.schema() + ".book_ticker_snapshots";
     ASSERT_TRUE(wait_until([&] {
-        return standby_->query(kTestDatabase, "SELECT count(*) FROM " + desk_.schema() + ".book_ticker_snapshots") ==
-               Lines{"3"};
+        return standby_->query(kTestDatabase, "SELECT to_regclass('" + table + "') IS NOT NULL") == Lines{"t"};
     }));
+    ASSERT_TRUE(
+        wait_until([&] { return standby_->query(kTestDatabase, "SELECT count(*) FROM " + table) == Lines{"3"}; }));
     const auto reader = PostgresDesk::open(settings);
     EXPECT_EQ(reader->wait(reader->get_book_ticker_history()).rows.size(), 3U);
     EXPECT_EQ(standby_->backend_pids(desk_.schema()).size(), 1U);
