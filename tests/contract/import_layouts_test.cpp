@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "import_fixture.hpp"
 
 namespace marketdb::testing {
