@@ -260,6 +260,19 @@ class DatabaseManager {
     /// Errors: constraint  a table that would go has rows; nothing was changed.
     awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline = {});
 
+    /// Where the conversion of a PostgreSQL schema of the programs that marketdb replaces stands, and what it would do: rows,
+    /// bytes, locks, what hangs on the tables, which rows cannot be held, who is connected. Reads everything once; changes nothing.
+    awaitable<ConversionReport> plan_conversion(ConversionDetail detail = ConversionDetail::all,
+                                                Deadline deadline = {});
+    /// Converts such a schema, in small steps that can be stopped anywhere: the next call goes on. Other programs may write until
+    /// the tables change places. Do not use it on a manager that has the database open.
+    ///
+    /// @return  The old tables that are kept (up), were dropped (finish), or the rows that were brought back (down).
+    /// Errors: schema_mismatch  nothing to convert, or something that hangs on the tables cannot be made anew; names it.
+    ///         constraint       rows cannot be held, and `leave_behind` is not set; names how many, and why.
+    ///         unavailable      other programs are connected that may write, or another one converts at the moment.
+    awaitable<ConversionReport> convert(ConversionStep step, ConversionOptions options = {}, Deadline deadline = {});
+
  private:
     template <class Row>
     friend class HistoryReader;

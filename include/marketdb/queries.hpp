@@ -245,6 +245,46 @@ struct MigrationStatus {
     std::vector<MigrationStep> steps;
 };
 
+/// What `convert` does with a PostgreSQL schema of the programs that marketdb replaces.
+enum class ConversionStep : std::uint8_t {
+    up,      ///< Makes it a lean schema; the old tables are kept. Goes on where an earlier run stopped.
+    finish,  ///< Drops the old tables.
+    down,    ///< Puts the old tables back, with what was written since; stops one that is under way.
+};
+
+/// How to convert.
+struct ConversionOptions {
+    /// Rows that the tables to be cannot hold stay behind (up: in the old tables; down: they are lost). Else one such row is
+    /// an error.
+    bool leave_behind = false;
+    /// Go on although other programs are connected that may write to the tables.
+    bool despite_sessions = false;
+    std::uint32_t piece_rows = 50'000;  ///< Rows of one transaction, 1 to 1,000,000.
+};
+
+/// One line of a plan or of what was done.
+struct ConversionFinding {
+    std::string kind;  ///< `table`, `rows`, `view`, `foreign key`, `grant`, `trigger`, `session`, `lock`, `disk`, ...
+    std::string name;  ///< Of what it is about.
+    std::string outcome;  ///< `converted`, `recreated`, `refused`, `left behind`, `folded`, `in the way`, `kept`, ...
+    std::string detail;   ///< Why, or how long.
+    std::int64_t rows = 0;
+    std::int64_t bytes = 0;
+};
+
+/// How much a plan of a conversion says.
+enum class ConversionDetail : std::uint8_t {
+    all,    ///< Reads every row once.
+    phase,  ///< Only how far it is.
+};
+
+/// Where the conversion of a schema stands.
+struct ConversionReport {
+    /// `none` (there is nothing to convert), `existing`, `begun`, `copying`, `completing`, `converted`, `finished`.
+    std::string phase = "none";
+    std::vector<ConversionFinding> findings;
+};
+
 /// Chooses sources.
 struct SourceFilter {
     std::string_view kind;    ///< Empty: all.

@@ -110,4 +110,13 @@ awaitable<std::vector<MigrationStep>> DatabaseManager::migrate_down(std::uint32_
     return Impl::run(impl_, impl_->engine().migrate_down(version, impl_->resolve(deadline)), Impl::Needs::nothing);
 }
 
+awaitable<ConversionReport> DatabaseManager::plan_conversion(ConversionDetail detail, Deadline deadline) {
+    return Impl::run(impl_, impl_->engine().plan_conversion(detail, impl_->resolve(deadline)), Impl::Needs::nothing);
+}
+
+awaitable<ConversionReport> DatabaseManager::convert(ConversionStep step, ConversionOptions options,
+                                                     Deadline deadline) {
+    return Impl::run(impl_, impl_->engine().convert(step, options, impl_->resolve(deadline)), Impl::Needs::nothing);
+}
+
 }  // namespace marketdb

@@ -122,6 +122,9 @@ class Engine {
     virtual awaitable<MigrationStatus> migrate_status(Deadline deadline) = 0;
     virtual awaitable<std::vector<MigrationStep>> migrate_up(Deadline deadline) = 0;
     virtual awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline) = 0;
+    /// Where the conversion of a schema of other programs stands, and what it would do. Reads only.
+    virtual awaitable<ConversionReport> plan_conversion(ConversionDetail detail, Deadline deadline) = 0;
+    virtual awaitable<ConversionReport> convert(ConversionStep step, ConversionOptions options, Deadline deadline) = 0;
 };
 
 /// The engine that the configuration names. `config` must outlive it. An engine that waits for sockets does so on `executor`.

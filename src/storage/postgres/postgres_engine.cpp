@@ -9,6 +9,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "storage/postgres/conversion.hpp"
 #include "storage/postgres/make_engine.hpp"
 #include "storage/postgres/migrations.hpp"
 #include "storage/postgres/migrator.hpp"
@@ -39,8 +40,21 @@ class PostgresEngine::Admission {
     PostgresEngine& engine_;
 };
 
+namespace {
+
+Config for_one_session(Config config) {
+    config.postgres.pool_min_size = 1;
+    config.postgres.pool_max_size = 1;
+    return config;
+}
+
+}  // namespace
+
 PostgresEngine::PostgresEngine(const Config& config, asio::any_io_executor executor)
-    : config_(config), process_(::getpid()), executor_(std::move(executor)) {}
+    : config_(config),
+      conversion_config_(for_one_session(config)),
+      process_(::getpid()),
+      executor_(std::move(executor)) {}
 
 PostgresEngine::~PostgresEngine() {
     if (::getpid() == process_) return;
@@ -80,6 +94,9 @@ class PostgresEngine::Connections {
     explicit Connections(PostgresEngine& engine)
         : pool_(engine.pool_ ? engine.pool_ : std::make_shared<Pool>(engine.config_, engine.executor_)),
           is_own_(engine.pool_ == nullptr) {}
+    /// Its own in any case.
+    Connections(PostgresEngine& engine, const Config& config)
+        : pool_(std::make_shared<Pool>(config, engine.executor_)), is_own_(true) {}
     ~Connections() {
         if (is_own_) pool_->close();
     }
@@ -295,6 +312,32 @@ asio::awaitable<std::vector<MigrationStep>> PostgresEngine::down_here(std::uint3
     auto body = [&](Connection& connection) { return Migrator::down(connection, config_, version, deadline); };
     std::vector<MigrationStep> steps = co_await on_connection(connections.pool(), body, deadline);
     co_return steps;
+}
+
+asio::awaitable<ConversionReport> PostgresEngine::plan_conversion(ConversionDetail detail, Deadline deadline) {
+    ConversionReport report = co_await run(plan_conversion_here(detail, resolve(deadline)));
+    co_return report;
+}
+
+asio::awaitable<ConversionReport> PostgresEngine::plan_conversion_here(ConversionDetail detail, Deadline deadline) {
+    const Connections connections(*this, conversion_config_);
+    auto body = [&](Connection& connection) { return Conversion::plan(connection, config_, detail, deadline); };
+    ConversionReport report = co_await on_connection(connections.pool(), body, deadline);
+    co_return report;
+}
+
+asio::awaitable<ConversionReport> PostgresEngine::convert(ConversionStep step, ConversionOptions options,
+                                                          Deadline deadline) {
+    ConversionReport report = co_await run(convert_here(step, options, resolve(deadline)));
+    co_return report;
+}
+
+asio::awaitable<ConversionReport> PostgresEngine::convert_here(ConversionStep step, ConversionOptions options,
+                                                               Deadline deadline) {
+    const Connections connections(*this, conversion_config_);
+    auto body = [&](Connection& connection) { return Conversion::run(connection, config_, step, options, deadline); };
+    ConversionReport report = co_await on_connection(connections.pool(), body, deadline);
+    co_return report;
 }
 
 std::unique_ptr<Engine> make_engine(const Config& config, const asio::any_io_executor& executor) {

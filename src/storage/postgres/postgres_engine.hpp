@@ -57,6 +57,8 @@ class PostgresEngine final : public Engine {
     awaitable<MigrationStatus> migrate_status(Deadline deadline) override;
     awaitable<std::vector<MigrationStep>> migrate_up(Deadline deadline) override;
     awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline) override;
+    awaitable<ConversionReport> plan_conversion(ConversionDetail detail, Deadline deadline) override;
+    awaitable<ConversionReport> convert(ConversionStep step, ConversionOptions options, Deadline deadline) override;
 
  private:
     class Admission;
@@ -79,8 +81,11 @@ class PostgresEngine final : public Engine {
     awaitable<MigrationStatus> status_here(Deadline deadline);
     awaitable<std::vector<MigrationStep>> up_here(Deadline deadline);
     awaitable<std::vector<MigrationStep>> down_here(std::uint32_t version, Deadline deadline);
+    awaitable<ConversionReport> plan_conversion_here(ConversionDetail detail, Deadline deadline);
+    awaitable<ConversionReport> convert_here(ConversionStep step, ConversionOptions options, Deadline deadline);
 
     const Config& config_;
+    const Config conversion_config_;  // a conversion looks who else is connected: it has one session
     const pid_t process_;
     std::atomic<std::size_t> pending_{0};
     std::atomic<bool> open_{false};

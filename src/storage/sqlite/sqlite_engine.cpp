@@ -273,4 +273,15 @@ asio::awaitable<std::vector<MigrationStep>> SqliteEngine::migrate_down(std::uint
     co_return result;
 }
 
+asio::awaitable<ConversionReport> SqliteEngine::plan_conversion(ConversionDetail, Deadline) {
+    // No other program ever kept its rows in a file like ours.
+    ConversionReport nothing;
+    co_return nothing;
+}
+
+asio::awaitable<ConversionReport> SqliteEngine::convert(ConversionStep, ConversionOptions, Deadline) {
+    throw Error(ErrorCode::schema_mismatch, config_.redacted_url() + ": there is nothing to convert");
+    co_return ConversionReport();
+}
+
 }  // namespace marketdb::storage::sqlite

@@ -51,6 +51,8 @@ class SqliteEngine final : public Engine {
     awaitable<MigrationStatus> migrate_status(Deadline deadline) override;
     awaitable<std::vector<MigrationStep>> migrate_up(Deadline deadline) override;
     awaitable<std::vector<MigrationStep>> migrate_down(std::uint32_t version, Deadline deadline) override;
+    awaitable<ConversionReport> plan_conversion(ConversionDetail detail, Deadline deadline) override;
+    awaitable<ConversionReport> convert(ConversionStep step, ConversionOptions options, Deadline deadline) override;
 
  private:
     enum class Need : std::uint8_t { open, nothing };

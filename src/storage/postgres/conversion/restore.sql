@@ -1,0 +1,286 @@
+-- The way back: the old tables come into their place again, with what was written to the lean ones since, as far as they can
+-- hold it. Rows that were deleted since are there again.
+
+-- How many rows of a dataset were brought back, and how many cannot be, by reason.
+CREATE TABLE {before}.returned (
+    table_name text NOT NULL,
+    reason     text,
+    rows       bigint NOT NULL
+);
+
+-- Rounds to what a column of eight decimals keeps; the shortest text says what was meant.
+CREATE FUNCTION {before}.as_numeric(value double precision) RETURNS numeric
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1
+    AS $body$ SELECT round(value::text::numeric, 8) $body$;
+
+-- Whether rounding changes a value by more than a millionth.
+CREATE FUNCTION {before}.is_rounded_off(value double precision) RETURNS boolean
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+    AS $body$
+    SELECT CASE WHEN value <> 0 THEN abs({before}.as_numeric(value)::double precision / value - 1) > 1e-6 ELSE false END
+$body$;
+
+-- Inserts rows one by one, because one of them, or more, is refused. Returns how many were.
+CREATE FUNCTION {before}.insert_one_by_one(statement text, source text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $body$
+DECLARE
+    one record;
+    refused bigint := 0;
+BEGIN
+    FOR one IN EXECUTE format('SELECT r.ctid AS place FROM %s AS r', source) LOOP
+        BEGIN
+            EXECUTE format(statement, format('(SELECT * FROM %s AS r WHERE r.ctid = %L)', source, one.place));
+        EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
+            refused := refused + 1;
+        END;
+    END LOOP;
+    RETURN refused;
+END
+$body$;
+
+-- Runs an INSERT .. SELECT .. FROM %s, for all rows of a source at once if none is refused.
+CREATE FUNCTION {before}.bring_back(name text, statement text, source text) RETURNS void
+    LANGUAGE plpgsql
+    AS $body$
+DECLARE
+    total bigint;
+    refused bigint := 0;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s', source) INTO total;
+    BEGIN
+        EXECUTE format(statement, source);
+    EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
+        refused := {before}.insert_one_by_one(statement, source);
+    END;
+    INSERT INTO {before}.returned (table_name, reason, rows)
+    VALUES (name, NULL, total - refused), (name, 'refused by the old table', refused);
+END
+$body$;
+
+-- Exchanges and symbols that are new or were changed.
+CREATE FUNCTION {before}.bring_back_reference() RETURNS void
+    LANGUAGE plpgsql
+    AS $body$
+DECLARE
+    one text;
+    columns text;
+    compared text;
+BEGIN
+    FOREACH one IN ARRAY '{exchanges,symbols}'::text[] LOOP
+        columns := {before}.shared_columns(format('%I.%I', {schema_text}, one)::regclass, format('%I.%I', {before_text}, one)::regclass, '{}');
+        compared := {before}.shared_columns(format('%I.%I', {schema_text}, one)::regclass, format('%I.%I', {before_text}, 'lean_' || one)::regclass, '{}');
+        EXECUTE format('CREATE TABLE %1$I.%2$I AS SELECT n.* FROM %3$I.%4$I AS n'
+                       ' JOIN (SELECT %5$s FROM %3$I.%4$I EXCEPT SELECT %5$s FROM %1$I.%6$I) AS changed USING (id)',
+                       {before_text}, 'back_' || one, {schema_text}, one, compared, 'lean_' || one);
+        IF one = 'symbols' THEN
+            WITH gone AS (
+                DELETE FROM {before}.back_symbols AS s
+                WHERE s.contract_type <> CASE s.symbol_type WHEN 'SPOT' THEN 'spot' ELSE 'perpetual' END
+                   OR s.quantity_unit <> 'base' RETURNING 1
+            )
+            INSERT INTO {before}.returned SELECT one, 'a contract that the old table cannot tell from the perpetual', count(*) FROM gone;
+        END IF;
+        PERFORM {before}.bring_back(one, format(
+            'INSERT INTO %I.%I AS t (%s) SELECT %s FROM %%s AS given ORDER BY id ON CONFLICT (id) DO UPDATE SET (%s) = ROW(%s)',
+            {before_text}, one, columns, columns,
+            (SELECT string_agg(p, ', ') FROM unnest(string_to_array(columns, ', ')) AS p WHERE p <> 'id'),
+            (SELECT string_agg('excluded.' || p, ', ') FROM unnest(string_to_array(columns, ', ')) AS p WHERE p <> 'id')),
+            format('%I.%I', {before_text}, 'back_' || one));
+    END LOOP;
+END
+$body$;
+
+-- Lean rows in old form, of the relation that stands for <rows>, and why one cannot be held.
+CREATE FUNCTION {before}.old_form(table_name text, source text) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $body$
+    SELECT replace(CASE table_name
+        WHEN 'book_ticker_snapshots' THEN $form$
+            SELECT n.symbol_id, CASE {clock} WHEN 'received' THEN n.received_at ELSE n."timestamp" END AS "timestamp",
+                   {before}.as_numeric(n.bid_price) AS bid_price, {before}.as_numeric(n.bid_qty) AS bid_qty,
+                   {before}.as_numeric(n.ask_price) AS ask_price, {before}.as_numeric(n.ask_qty) AS ask_qty,
+                   nullif(n.sequence, 0) AS sequence_number, n."timestamp" AS lean_timestamp, n.sequence AS lean_order,
+                   CASE WHEN {clock} = 'received' AND n.received_at IS NULL THEN 'no received_at'
+                        WHEN n.bid_price IS NULL OR n.ask_price IS NULL THEN 'a side is missing'
+                        WHEN {before}.is_rounded_off(n.bid_price) OR {before}.is_rounded_off(n.bid_qty)
+                            OR {before}.is_rounded_off(n.ask_price) OR {before}.is_rounded_off(n.ask_qty)
+                            THEN 'rounded by more than a millionth'
+                   END AS refusal
+            FROM <rows> AS n $form$
+        WHEN 'funding_rate_snapshots' THEN $form$
+            SELECT n.symbol_id, CASE {clock} WHEN 'received' THEN n.received_at ELSE n."timestamp" END AS "timestamp",
+                   {before}.as_numeric(n.funding_rate) AS funding_rate,
+                   (extract(epoch FROM n.funding_time) * 1000)::bigint AS funding_time, n.funding_time AS next_funding_time,
+                   n."timestamp" AS lean_timestamp, 0 AS lean_order,
+                   CASE WHEN {clock} = 'received' AND n.received_at IS NULL THEN 'no received_at'
+                        WHEN n.funding_time IS NULL THEN 'no funding_time'
+                        WHEN (n.kind = 'settled') <> (n.funding_time <= CASE {clock} WHEN 'received' THEN n.received_at
+                                                                        ELSE n."timestamp" END)
+                            THEN 'a kind that does not follow from funding_time'
+                        WHEN {before}.is_rounded_off(n.funding_rate) THEN 'rounded by more than a millionth'
+                   END AS refusal
+            FROM <rows> AS n $form$
+        WHEN 'balance_snapshots' THEN $form$
+            SELECT n.exchange_id, n.asset_name,
+                   CASE {clock} WHEN 'received' THEN n.received_at ELSE n."timestamp" END AS "timestamp",
+                   n.available_balance, n.locked_balance, n.frozen_balance, n.borrowing_balance, n.interest_balance,
+                   n."timestamp" AS lean_timestamp, 0 AS lean_order,
+                   CASE WHEN {clock} = 'received' AND n.received_at IS NULL THEN 'no received_at'
+                        WHEN n.account <> 'main' THEN 'an account other than main'
+                   END AS refusal
+            FROM <rows> AS n $form$
+        WHEN 'trade_snapshots' THEN $form$
+            SELECT n.symbol_id, n."timestamp", {before}.as_numeric(n.price) AS price,
+                   {before}.as_numeric(n.quantity) AS quantity, n.side,
+                   CASE WHEN left(n.trade_id, 1) <> '~' THEN n.trade_id END AS trade_id,
+                   {before}.as_numeric(n.quote_quantity) AS quote_quantity, n.is_buyer, n.is_maker,
+                   n."timestamp" AS lean_timestamp, n.sequence AS lean_order, n.trade_id AS lean_trade_id,
+                   CASE WHEN n.side IS NULL THEN 'an unknown side'
+                        WHEN {before}.is_rounded_off(n.price) OR {before}.is_rounded_off(n.quantity)
+                            THEN 'rounded by more than a millionth'
+                   END AS refusal
+            FROM <rows> AS n $form$
+    END, '<rows>', source)
+$body$;
+
+-- Rows of one dataset that are new or were changed, in old form; of several of one key the last.
+CREATE FUNCTION {before}.find_changed_rows(name text, key text) RETURNS void
+    LANGUAGE plpgsql
+    AS $body$
+DECLARE
+    lean text := format('%I.%I', {schema_text}, name);
+    changed text := format('%I.%I', {before_text}, 'changed_' || name);
+    back text := format('%I.%I', {before_text}, 'back_' || name);
+    same text := {before}.shared_columns(format('%I.%I', {before_text}, 'lean_' || name), lean, '{}');
+    together bigint;
+    remaining bigint;
+BEGIN
+    EXECUTE format('CREATE TABLE %s AS %s', changed, {before}.old_form(name, format(
+        '(SELECT %1$s FROM %2$s EXCEPT SELECT %1$s FROM %3$I.%4$I)', same, lean, {before_text}, 'lean_' || name)));
+    INSERT INTO {before}.returned (table_name, reason, rows)
+    SELECT * FROM {before}.refusals_of(name);
+    EXECUTE format('CREATE TABLE %1$s AS SELECT f.* FROM (%2$s) AS f'
+                   ' WHERE f.refusal IS NULL AND (%3$s) IN (SELECT %3$s FROM %4$s WHERE refusal IS NULL)',
+                   back, {before}.old_form(name, lean), key, changed);
+    GET DIAGNOSTICS together = ROW_COUNT;
+    EXECUTE format('DELETE FROM %1$s WHERE ctid NOT IN (SELECT DISTINCT ON (%2$s) ctid FROM %1$s'
+                   ' ORDER BY %2$s, lean_timestamp DESC, lean_order DESC)', back, key);
+    EXECUTE format('SELECT count(*) FROM %s', back) INTO remaining;
+    INSERT INTO {before}.returned VALUES (name, 'at one time with a later one', together - remaining);
+END
+$body$;
+
+CREATE FUNCTION {before}.refusals_of(name text) RETURNS TABLE (table_name text, reason text, rows bigint)
+    LANGUAGE plpgsql
+    AS $body$
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT %L, refusal, count(*) FROM %I.%I WHERE refusal IS NOT NULL GROUP BY refusal', name,
+                                {before_text}, 'changed_' || name);
+END
+$body$;
+
+CREATE FUNCTION {before}.bring_back_rows(name text, key text) RETURNS void
+    LANGUAGE plpgsql
+    AS $body$
+DECLARE
+    old text := format('%I.%I', {before_text}, name);
+    back text := format('%I.%I', {before_text}, 'back_' || name);
+    columns text;
+    others text;
+BEGIN
+    PERFORM {before}.find_changed_rows(name, key);
+    columns := {before}.shared_columns(back, old, '{}');
+    others := {before}.shared_columns(back, old, '{symbol_id,exchange_id,asset_name,timestamp,trade_id}');
+    IF name <> 'trade_snapshots' THEN
+        PERFORM {before}.bring_back(name, format(
+            'INSERT INTO %s (%s) SELECT %s FROM %%s AS given ON CONFLICT (%s) DO UPDATE SET (%s) = ROW(%s)', old, columns,
+            columns, key, others, {before}.prefixed(others, 'excluded.')), back);
+        RETURN;
+    END IF;
+    -- Trades have no key there: those that are known by their id are replaced, the others come in addition.
+    EXECUTE format('WITH known AS (UPDATE %1$s AS o SET (%2$s) = ROW(%3$s) FROM %4$s AS b WHERE o.symbol_id = b.symbol_id'
+                   ' AND o."timestamp" = b."timestamp"'
+                   ' AND coalesce(nullif(o.trade_id, %5$L), %6$L || o.id) = b.lean_trade_id RETURNING b.ctid AS place)'
+                   ' DELETE FROM %4$s WHERE ctid IN (SELECT k.place FROM known AS k)',
+                   old, others, {before}.prefixed(others, 'b.'), back, '', '~');
+    PERFORM {before}.bring_back(name, format('INSERT INTO %s (%s) SELECT %s FROM %%s AS given ORDER BY "timestamp", lean_order',
+                                             old, columns, columns), back);
+END
+$body$;
+
+-- Brings back what was written, and refuses, unless it may leave behind what the old tables cannot hold.
+CREATE FUNCTION {before}.bring_all_back(may_leave_behind boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $body$
+DECLARE
+    one record;
+    lost text;
+BEGIN
+    PERFORM {before}.lock_tables('EXCLUSIVE');
+    PERFORM {before}.bring_back_reference();
+    FOR one IN SELECT * FROM {before}.datasets ORDER BY place LOOP
+        PERFORM {before}.bring_back_rows(one.table_name, CASE one.dataset
+            WHEN 'balances' THEN 'exchange_id, asset_name, "timestamp"'
+            WHEN 'trades' THEN 'symbol_id, "timestamp", lean_trade_id'
+            ELSE 'symbol_id, "timestamp"' END);
+    END LOOP;
+    -- What a missing table would have held.
+    FOR one IN SELECT t.name FROM unnest('{book_ticker_snapshots,trade_snapshots,funding_rate_snapshots,balance_snapshots}'::text[])
+                   AS t (name)
+               WHERE t.name NOT IN (SELECT d.table_name FROM {before}.datasets AS d) LOOP
+        EXECUTE format('INSERT INTO %I.returned SELECT %L, %L, count(*) FROM %I.%I', {before_text}, one.name,
+                       'there was no such table', {schema_text}, one.name);
+    END LOOP;
+    SELECT string_agg(format('%s rows of %s: %s', r.rows, r.table_name, r.reason), '; ') INTO lost
+    FROM (SELECT r.table_name, r.reason, sum(r.rows) AS rows FROM {before}.returned AS r
+          WHERE r.reason IS NOT NULL GROUP BY 1, 2 HAVING sum(r.rows) > 0 ORDER BY 1, 2) AS r;
+    IF lost IS NOT NULL AND NOT may_leave_behind THEN
+        RAISE EXCEPTION '%', lost USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+END
+$body$;
+
+-- Takes away what hangs on the lean tables, which are dropped next.
+CREATE FUNCTION {before}.let_go() RETURNS void
+    LANGUAGE plpgsql
+    AS $body$
+DECLARE
+    one record;
+    unknown text;
+BEGIN
+    PERFORM {before}.lock_tables('ACCESS EXCLUSIVE');
+    PERFORM set_config('search_path', quote_ident({schema_text}), true);
+    SELECT string_agg(format('%s %s', d.kind, d.name), ', ') INTO unknown
+    FROM {before}.dependents AS d
+    WHERE d.kind NOT IN ('grant', 'trigger', 'object')
+      AND NOT EXISTS (SELECT FROM {before}.hanging AS h WHERE h.kind = d.kind AND h.name = d.name);
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION 'made since then on the lean tables: %; drop them first', unknown USING ERRCODE = 'invalid_table_definition';
+    END IF;
+    FOR one IN SELECT * FROM {before}.hanging AS h WHERE h.drop_sql <> '' ORDER BY h.place DESC, h.number LOOP
+        EXECUTE one.drop_sql;
+    END LOOP;
+END
+$body$;
+
+-- Puts the old tables back, with what hung on them.
+CREATE FUNCTION {before}.move_old_back() RETURNS void
+    LANGUAGE plpgsql
+    AS $body$
+DECLARE
+    one record;
+BEGIN
+    PERFORM {before}.set_next_ids({before_text}, {before_text});
+    FOR one IN SELECT * FROM {before}.moved LOOP
+        EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', {before_text}, one.table_name, one.schema_name);
+    END LOOP;
+    PERFORM set_config('search_path', quote_ident({schema_text}), true);
+    FOR one IN SELECT * FROM {before}.hanging AS h WHERE h.kind NOT IN ('grant', 'trigger') ORDER BY h.place, h.number LOOP
+        EXECUTE one.create_sql;
+        IF one.finish_sql IS NOT NULL THEN
+            EXECUTE one.finish_sql;
+        END IF;
+    END LOOP;
+END
+$body$;
