@@ -21,6 +21,7 @@ int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments);
 int run_migrate_status(const GlobalOptions& global, const MigrateOptions& options);
 int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options);
 int run_migrate_up(const GlobalOptions& global, const MigrateOptions& options);
+int run_migrate_finish(const GlobalOptions& global, const MigrateOptions& options);
 int run_migrate_down(const GlobalOptions& global, const MigrateOptions& options);
 int run_demo(const GlobalOptions& global, const DemoOptions& options);
 int run_config_show(const GlobalOptions& global, const FormatFlags& flags);

@@ -282,6 +282,13 @@ void describe_upkeep(CLI::App& app, CommandLine& line) {
     show->callback([&line] { line.run = [&line] { return run_config_show(line.global, line.flags); }; });
 }
 
+void add_conversion_flags(CLI::App* command, MigrateOptions& options) {
+    command->add_flag("--leave-behind", options.conversion.leave_behind,
+                      "Leave out rows that the other tables cannot hold, else they are an error");
+    command->add_flag("--despite-sessions", options.conversion.despite_sessions,
+                      "Go on although programs are connected that may write to the tables");
+}
+
 void describe_migrate(CLI::App& app, CommandLine& line) {
     CLI::App* migrate =
         add_command(app, "migrate", "The schema's versions", {"marketdb --db sqlite:marketdb-demo.db migrate status"});
@@ -292,19 +299,31 @@ void describe_migrate(CLI::App& app, CommandLine& line) {
     add_format_flags(status, line.migrate.flags);
     status->callback([&line] { line.run = [&line] { return run_migrate_status(line.global, line.migrate); }; });
 
-    CLI::App* plan = add_command(*migrate, "plan", "The statements that `up` would run",
+    CLI::App* plan = add_command(*migrate, "plan", "What `up` would do; changes nothing",
                                  {"marketdb --db sqlite:marketdb-demo.db migrate plan"});
     add_format_flags(plan, line.migrate.flags);
     plan->callback([&line] { line.run = [&line] { return run_migrate_plan(line.global, line.migrate); }; });
 
-    CLI::App* up = add_command(*migrate, "up", "Apply the steps that are pending",
-                               {"marketdb --db sqlite:marketdb-demo.db migrate up"});
+    CLI::App* up =
+        add_command(*migrate, "up", "Apply the steps that are pending, or convert the tables of older programs",
+                    {"marketdb --db sqlite:marketdb-demo.db migrate up"});
+    up->add_flag("--yes", line.migrate.yes, "Convert; without it only the plan is shown");
+    add_conversion_flags(up, line.migrate);
+    up->add_option("--piece-rows", line.migrate.conversion.piece_rows, "Rows that are converted at a time")
+        ->type_name("N");
     up->callback([&line] { line.run = [&line] { return run_migrate_up(line.global, line.migrate); }; });
 
-    CLI::App* down = add_command(*migrate, "down", "Undo steps; a table that has rows is never dropped",
+    CLI::App* finish = add_command(*migrate, "finish", "Drop the old tables of a conversion",
+                                   {"marketdb --db postgresql://owner@host/market migrate finish --yes"});
+    finish->add_flag("--yes", line.migrate.yes, "Do it; without it only the tables are shown");
+    finish->callback([&line] { line.run = [&line] { return run_migrate_finish(line.global, line.migrate); }; });
+
+    CLI::App* down = add_command(*migrate, "down", "Undo steps, never of a table that has rows, or a conversion",
                                  {"marketdb init && marketdb migrate down --to 0 --yes"});
-    down->add_option("--to", line.migrate.to, "The version to go back to")->type_name("VERSION")->required();
+    down->add_option("--to", line.migrate.to, "The version to go back to; for a conversion leave it out")
+        ->type_name("VERSION");
     down->add_flag("--yes", line.migrate.yes, "Do it; without it only the plan is shown");
+    add_conversion_flags(down, line.migrate);
     down->callback([&line] { line.run = [&line] { return run_migrate_down(line.global, line.migrate); }; });
 }
 

@@ -39,6 +39,43 @@ void print_down_plan(const std::vector<MigrationStep>& steps, std::uint32_t vers
     output().flush();
 }
 
+const std::vector<Field>& finding_fields() {
+    static const std::vector<Field> fields = {{"kind"},
+                                              {"name"},
+                                              {"outcome"},
+                                              {"rows", FieldKind::number},
+                                              {"bytes", FieldKind::number, 2},
+                                              {"detail", FieldKind::text, 1}};
+    return fields;
+}
+
+void print_findings(const ConversionReport& report, OutputFormat format) {
+    const auto number = [](std::int64_t value) { return value == 0 ? std::string() : fmt::format("{}", value); };
+    std::vector<std::vector<std::string>> records;
+    for (const ConversionFinding& one : report.findings) {
+        records.push_back({one.kind, one.name, one.outcome, number(one.rows), number(one.bytes), one.detail});
+    }
+    print_records(output(), format, finding_fields(), records);
+    output().flush();
+}
+
+/// Whether the database is one that is converted, or was and keeps the old tables; then it prints how far it is.
+bool is_converted(const ConversionReport& report, const std::string& name, OutputFormat format) {
+    if (report.phase == "none") return false;
+    if (format == OutputFormat::table)
+        output().line(fmt::format("{}: tables of older programs; {}", name, report.phase));
+    return true;
+}
+
+int convert(const GlobalOptions& global, const MigrateOptions& options, ConversionStep step) {
+    Session session = Session::unopened(choose_database(global), Access::write);
+    const ConversionReport report = session.convert(step, options.conversion);
+    output().line(fmt::format("{}: {}", session.name(), report.phase));
+    print_findings(report, OutputFormat::table);
+    session.close();
+    return kOk;
+}
+
 }  // namespace
 
 int run_migrate_status(const GlobalOptions& global, const MigrateOptions& options) {
@@ -58,6 +95,11 @@ int run_migrate_status(const GlobalOptions& global, const MigrateOptions& option
 
 int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options) {
     Session session = Session::unopened(choose_database(global), Access::read);
+    const ConversionReport report = session.plan_conversion();
+    if (is_converted(report, session.name(), options.flags.format())) {
+        print_findings(report, options.flags.format());
+        return kOk;
+    }
     const std::vector<MigrationStep> steps = session.migrate_plan();
     if (options.flags.format() != OutputFormat::table) {
         print_steps(steps, options.flags.format());
@@ -73,23 +115,51 @@ int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options)
     return kOk;
 }
 
-int run_migrate_up(const GlobalOptions& global, const MigrateOptions&) {
+int run_migrate_up(const GlobalOptions& global, const MigrateOptions& options) {
+    Session reader = Session::unopened(choose_database(global), Access::read);
+    const ConversionReport plan = reader.plan_conversion(options.yes ? ConversionDetail::phase : ConversionDetail::all);
+    const bool is_under_way = plan.phase != "none" && plan.phase != "converted";
+    if (is_under_way && is_converted(plan, reader.name(), OutputFormat::table)) {
+        if (options.yes) return convert(global, options, ConversionStep::up);
+        print_findings(plan, OutputFormat::table);
+        throw UsageError("nothing was changed: add --yes to convert the tables");
+    }
     Session session = Session::unopened(choose_database(global), Access::write);
     print_done(session.migrate_up(), "applied", session.name());
     session.close();
     return kOk;
 }
 
+int run_migrate_finish(const GlobalOptions& global, const MigrateOptions& options) {
+    if (options.yes) return convert(global, options, ConversionStep::finish);
+    Session session = Session::unopened(choose_database(global), Access::read);
+    const ConversionReport report = session.plan_conversion();
+    if (!is_converted(report, session.name(), OutputFormat::table)) {
+        throw UsageError(session.name() + ": no conversion that could be finished");
+    }
+    print_findings(report, OutputFormat::table);
+    throw UsageError("nothing was changed: add --yes to drop the old tables");
+}
+
 int run_migrate_down(const GlobalOptions& global, const MigrateOptions& options) {
     DatabaseChoice choice = choose_database(global);
+    if (!options.to) {
+        if (choice.config.engine != EngineKind::postgres) throw UsageError("--to is required: VERSION");
+        Session session = Session::unopened(choice, Access::read);
+        const ConversionReport report = session.plan_conversion(ConversionDetail::phase);
+        if (report.phase == "none" || report.phase == "existing") throw UsageError("--to is required: VERSION");
+        is_converted(report, session.name(), OutputFormat::table);
+        if (options.yes) return convert(global, options, ConversionStep::down);
+        throw UsageError("nothing was changed: add --yes to put the old tables back, with what was written since");
+    }
     const MigrationStatus status = Session::unopened(choice, Access::read).migrate_status();
-    output().line(fmt::format("{}: schema version {} down to {}", choice.name(), status.version, options.to));
+    output().line(fmt::format("{}: schema version {} down to {}", choice.name(), status.version, *options.to));
     if (!options.yes) {
-        print_down_plan(status.steps, options.to);
+        print_down_plan(status.steps, *options.to);
         throw UsageError("nothing was changed: add --yes to undo these steps");
     }
     Session session = Session::unopened(std::move(choice), Access::write);
-    print_done(session.migrate_down(options.to), "undid", session.name());
+    print_done(session.migrate_down(*options.to), "undid", session.name());
     session.close();
     return kOk;
 }

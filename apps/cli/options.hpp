@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <marketdb/queries.hpp>
+
 #include "records.hpp"
 
 /// What was typed, before it is understood.
@@ -87,8 +89,9 @@ struct CleanupArguments {
 };
 
 struct MigrateOptions {
-    std::uint32_t to = 0;
+    std::optional<std::uint32_t> to;
     bool yes = false;
+    ConversionOptions conversion;
     FormatFlags flags;
 };
 

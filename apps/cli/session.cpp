@@ -146,6 +146,14 @@ std::vector<MigrationStep> Session::migrate_down(std::uint32_t version) {
     return impl_->run(impl_->manager.migrate_down(version, Deadline::never()));
 }
 
+ConversionReport Session::plan_conversion(ConversionDetail detail) {
+    return impl_->run(impl_->manager.plan_conversion(detail, Deadline::never()));
+}
+
+ConversionReport Session::convert(ConversionStep step, const ConversionOptions& options) {
+    return impl_->run(impl_->manager.convert(step, options, Deadline::never()));
+}
+
 template std::vector<Latest<BookTicker>> Session::latest(const LatestFilter&);
 template std::vector<Latest<Trade>> Session::latest(const LatestFilter&);
 template std::vector<Latest<FundingRate>> Session::latest(const LatestFilter&);

@@ -76,6 +76,8 @@ class Session {
     [[nodiscard]] std::vector<MigrationStep> migrate_plan();
     [[nodiscard]] std::vector<MigrationStep> migrate_up();
     [[nodiscard]] std::vector<MigrationStep> migrate_down(std::uint32_t version);
+    [[nodiscard]] ConversionReport plan_conversion(ConversionDetail detail = ConversionDetail::all);
+    [[nodiscard]] ConversionReport convert(ConversionStep step, const ConversionOptions& options);
 
     struct Impl;
     [[nodiscard]] Impl& impl() noexcept { return *impl_; }

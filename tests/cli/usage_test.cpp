@@ -113,6 +113,7 @@ TEST_F(Usage, EachCommandHasHelpWithExamples) {
                                                                                          {"migrate", "status"},
                                                                                          {"migrate", "plan"},
                                                                                          {"migrate", "up"},
+                                                                                         {"migrate", "finish"},
                                                                                          {"migrate", "down"},
                                                                                          {"demo"},
                                                                                          {"completion"},

@@ -1,0 +1,83 @@
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/program.hpp"
+#include "support/conversion_database.hpp"
+#include "support/expect.hpp"
+
+/// `migrate` on the tables of older programs, and the program killed while it converts them.
+namespace marketdb::testing {
+namespace {
+
+using nlohmann::json;
+
+class ConvertPostgres : public CliTest {
+ protected:
+    Outcome migrate(std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"--db", database_.url(), "migrate"});
+        return run(std::move(arguments));
+    }
+
+    ConversionDatabase database_{{"complete", "state_b"}};
+};
+
+TEST_F(ConvertPostgres, NothingHappensWithoutYes) {
+    const std::string before = database_.definitions();
+    const Outcome plan = migrate({"plan", "--json"});
+    ASSERT_EQ(plan.code, 0) << plan.err;
+    const json findings = json::parse(plan.out);
+    EXPECT_EQ(findings.at(0).at("name"), "exchanges");
+    EXPECT_EQ(findings.at(2).at("rows"), 3000);
+    const Outcome up = migrate({"up"});
+    EXPECT_EQ(up.code, 2);
+    EXPECT_NE(up.out.find("book_ticker_1min"), std::string::npos);
+    EXPECT_NE(up.err.find("add --yes"), std::string::npos);
+    EXPECT_EQ(database_.definitions(), before);
+
+    EXPECT_EQ(migrate({"up", "--yes", "--despite-sessions"}).code, 0);
+    EXPECT_EQ(migrate({"finish"}).code, 2);
+    EXPECT_EQ(migrate({"down"}).code, 2);
+    EXPECT_EQ(database_.value("SELECT count(*) FROM marketdb_before_desk.trade_snapshots"), "2100");
+    EXPECT_EQ(migrate({"down", "--yes", "--despite-sessions"}).code, 0);
+    EXPECT_EQ(database_.definitions(), before);
+    EXPECT_EQ(migrate({"up", "--yes", "--despite-sessions"}).code, 0);
+    EXPECT_EQ(migrate({"finish", "--yes"}).code, 0);
+    const Outcome status = migrate({"status"});
+    EXPECT_EQ(status.code, 0);
+    EXPECT_NE(status.out.find("schema version 3, this program knows 3"), std::string::npos) << status.out;
+    EXPECT_EQ(migrate({"plan"}).out.find("nothing to do") == std::string::npos, false);
+}
+
+TEST_F(ConvertPostgres, KilledAfterEveryStepItGoesOn) {
+    PostgresSession watcher(PostgresServer::shared().conninfo(database_.value("SELECT current_database()")));
+    const auto progress = [&] {
+        if (watcher.value("SELECT to_regclass('marketdb_before_desk.state') IS NULL") == "t")
+            return std::string("none");
+        return watcher.value(
+            "SELECT s.phase || ' ' || coalesce((SELECT sum(d.rows) FROM marketdb_before_desk.datasets AS d), 0) FROM "
+            "marketdb_before_desk.state AS s");
+    };
+    std::string last_seen = progress();
+    int kills = 0;
+    for (bool is_done = false; !is_done && kills < 200;) {
+        Program program(
+            folder(), {"--db", database_.url(), "migrate", "up", "--yes", "--despite-sessions", "--piece-rows", "500"});
+        ASSERT_TRUE(wait_until([&] { return progress() != last_seen; }, std::chrono::seconds(60)));
+        last_seen = progress();
+        program.send_signal(SIGKILL);
+        kills += program.wait().code == -SIGKILL ? 1 : 0;
+        is_done = last_seen.starts_with("converted");
+    }
+    EXPECT_GE(kills, 8);
+    EXPECT_EQ(database_.value("SELECT count(*) FROM book_ticker_snapshots"), "3000");
+    EXPECT_EQ(database_.value("SELECT count(*) FROM trade_snapshots"), "2000");
+    EXPECT_EQ(database_.value("SELECT sum(rows) FROM series"), "5400");
+    EXPECT_EQ(database_.value("SELECT sum(update_count) FROM book_ticker_1min"), "3000");
+    EXPECT_EQ(migrate({"finish", "--yes"}).code, 0);
+}
+
+}  // namespace
+}  // namespace marketdb::testing
