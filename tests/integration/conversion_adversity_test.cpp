@@ -1,0 +1,242 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <marketdb/marketdb.hpp>
+
+#include "conversion_fixture.hpp"
+#include "support/expect.hpp"
+
+/// Tables of older programs become a lean schema while these programs write, and while sessions are ended.
+namespace marketdb::testing {
+namespace {
+
+/// How far a conversion is, as another program sees it.
+std::string progress(PostgresSession& session) {
+    if (session.value("SELECT to_regclass('marketdb_before_desk.state') IS NULL") == "t") return "none";
+    return session.value(
+        "SELECT s.phase || ' ' || coalesce((SELECT sum(d.rows) FROM marketdb_before_desk.datasets AS d), 0) || ' '"
+        " || (SELECT count(*) FROM marketdb_before_desk.hanging AS h WHERE h.is_finished) FROM "
+        "marketdb_before_desk.state "
+        "AS s");
+}
+
+void end_sessions(PostgresSession& session) {
+    static_cast<void>(
+        session.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+                     "application_name "
+                     "LIKE 'marketdb/%'"));
+}
+
+/// A step of a conversion on a thread of its own.
+class Attempt {
+ public:
+    Attempt(const Config& settings, ConversionStep step, ConversionOptions options)
+        : thread_([this, settings, step, options] {
+              try {
+                  convert(settings, step, options);
+              } catch (const Error& error) {
+                  failure_ = to_string(error.code());
+                  what_ = error.what();
+              }
+              is_over_ = true;
+          }) {}
+    ~Attempt() {
+        if (thread_.joinable()) thread_.join();
+    }
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+
+    [[nodiscard]] bool is_over() const noexcept { return is_over_; }
+    /// Empty: it succeeded.
+    [[nodiscard]] std::string failure() {
+        thread_.join();
+        return failure_;
+    }
+    [[nodiscard]] const std::string& what() const { return what_; }
+
+ private:
+    std::string failure_;
+    std::string what_;
+    std::atomic<bool> is_over_{false};
+    std::thread thread_;
+};
+
+TEST(PostgresConversionAdversity, OldProgramsMayWriteUntilTheTablesChangePlaces) {
+    const ConversionDatabase database({"complete"});
+    std::atomic<bool> is_over{false};
+    std::atomic<int> stored{0};
+    std::string ending;
+    std::thread writer([&] {
+        const auto session = database.session();
+        try {
+            for (int i = 1; !is_over; ++i) {
+                session->run(fmt::format(
+                    "BEGIN; INSERT INTO book_ticker_snapshots (\"timestamp\", symbol_id, bid_price, bid_qty, "
+                    "ask_price, "
+                    "ask_qty) SELECT '2025-01-01'::timestamptz + {0} * interval '1 s', s, {0}, 1, {0} + 1, 1 FROM "
+                    "generate_series(1, 5) AS s"
+                    " ON CONFLICT (\"timestamp\", symbol_id) DO UPDATE SET bid_price = excluded.bid_price;"
+                    " UPDATE book_ticker_snapshots SET bid_qty = {0} WHERE symbol_id = 1 + {0} % 20 AND \"timestamp\" "
+                    "< "
+                    "'2024-08-20';"
+                    " DELETE FROM book_ticker_snapshots WHERE \"timestamp\" = '2024-08-08 12:00+00'::timestamptz + {0} "
+                    "* "
+                    "interval '20 minutes';"
+                    " INSERT INTO trade_snapshots (\"timestamp\", symbol_id, price, quantity, side) VALUES "
+                    "('2024-08-08 12:00+00', 1, {0}, 1, 'buy');"
+                    " UPDATE balance_snapshots SET locked_balance = {0} WHERE asset_name = 'BTC' AND exchange_id = 1;"
+                    " INSERT INTO symbols (exchange_id, symbol_base, symbol_quote, exchange_symbol) VALUES (1, 'N{0}', "
+                    "'USDT', 'N{0}'); COMMIT",
+                    i));
+                stored = i;
+            }
+        } catch (const PostgresFailure& failure) {
+            ending = failure.sqlstate();
+        }
+    });
+    ASSERT_TRUE(wait_until([&] { return stored > 2; }));
+    const int before = stored;
+    ConversionOptions options = despite_tests_sessions();
+    options.piece_rows = 50;
+    const ConversionReport report = convert(database.config(LegacyClock::event), ConversionStep::up, options);
+    EXPECT_EQ(report.phase, "converted");
+    const bool ended = wait_until([&] { return !ending.empty(); });
+    is_over = true;
+    writer.join();
+    EXPECT_TRUE(ended) << "the old statement has no place any more";
+    EXPECT_EQ(ending, "42P10");
+    EXPECT_GT(stored, before) << "nothing was written meanwhile";
+    EXPECT_EQ(database.value("SELECT count(*) FROM marketdb_before_desk.book_ticker_snapshots WHERE \"timestamp\" >= "
+                             "'2025-01-01'"),
+              std::to_string(stored * 5));
+    const std::string old_rows =
+        "SELECT symbol_id, \"timestamp\", coalesce(sequence_number, 0), bid_price::float8, bid_qty::float8 FROM "
+        "marketdb_before_desk.book_ticker_snapshots";
+    const std::string lean_rows =
+        "SELECT symbol_id, \"timestamp\", sequence, bid_price, bid_qty FROM desk.book_ticker_snapshots";
+    EXPECT_EQ(database.value("SELECT count(*) FROM (" + old_rows + " EXCEPT " + lean_rows + ") AS x"), "0");
+    EXPECT_EQ(database.value("SELECT count(*) FROM (" + lean_rows + " EXCEPT " + old_rows + ") AS x"), "0");
+    EXPECT_EQ(database.value("SELECT count(*) FROM trade_snapshots WHERE \"timestamp\" = '2024-08-08 12:00+00' AND "
+                             "symbol_id = 1 AND trade_id LIKE '~%'"),
+              std::to_string(stored));
+    EXPECT_EQ(
+        database.value("SELECT count(*) FROM marketdb_before_desk.balance_snapshots AS o JOIN balance_snapshots AS n"
+                       " USING (exchange_id, asset_name, \"timestamp\") WHERE n.locked_balance = o.locked_balance"),
+        "400");
+    EXPECT_EQ(database.value("SELECT count(*) FROM symbols"), std::to_string(20 + stored));
+    EXPECT_EQ(database.value("SELECT count(*) FROM book_ticker_snapshots"),
+              database.value("SELECT sum(rows) FROM series WHERE dataset = 'book-tickers'"));
+}
+
+TEST(PostgresConversionAdversity, ProgramsThatMayWriteAreInTheWayWhenTheTablesChangePlaces) {
+    const ConversionDatabase database({"complete"});
+    auto collector = std::make_unique<PostgresSession>(database.conninfo() + " application_name=collector");
+    const std::string before = database.definitions();
+    const Rows there = found(plan_of(database.config()), "in the way");
+    ASSERT_FALSE(there.empty());
+    EXPECT_NE(there.at(0).find("collector as marketdb, idle"), std::string::npos) << there.at(0);
+    ConversionOptions careful;
+    careful.piece_rows = 500;
+    expect_error(ErrorCode::unavailable, [&] { convert(database.config(), ConversionStep::up, careful); },
+                 {"collector as marketdb", "goes on from here"});
+    EXPECT_EQ(database.value("SELECT phase FROM marketdb_before_desk.state"), "copying");
+    EXPECT_EQ(database.value("SELECT relkind FROM pg_class WHERE oid = 'desk.book_ticker_snapshots'::regclass"), "r");
+    collector->run(
+        "INSERT INTO desk.trade_snapshots (\"timestamp\", symbol_id, price, quantity, side) VALUES "
+        "('2024-08-08 12:00+00', 1, 1, 1, 'buy')");
+    collector.reset();
+    std::string last;
+    EXPECT_TRUE(wait_until([&] {
+        try {
+            return convert(database.config(), ConversionStep::up, careful).phase == "converted";
+        } catch (const Error& error) {
+            last = error.what();
+            return false;
+        }
+    })) << last;
+    EXPECT_EQ(database.value("SELECT count(*) FROM trade_snapshots"), "2001");
+    static_cast<void>(before);
+}
+
+TEST(PostgresConversionAdversity, OneThatIsUnderWayCanBeStopped) {
+    const ConversionDatabase database({"complete", "state_b"});
+    const std::string before = database.definitions();
+    const auto collector = std::make_unique<PostgresSession>(database.conninfo() + " application_name=collector");
+    expect_error(ErrorCode::unavailable, [&] { convert(database.config(), ConversionStep::up, ConversionOptions{}); });
+    EXPECT_NE(database.definitions(), before);
+    EXPECT_EQ(convert(database.config(), ConversionStep::down).phase, "existing");
+    EXPECT_EQ(database.definitions(), before);
+}
+
+TEST(PostgresConversionAdversity, EndedAfterEveryStepItGoesOn) {
+    const ConversionDatabase database({"complete", "state_b"});
+    database.run("CREATE TABLE orderbook_depth (symbol_id integer NOT NULL REFERENCES symbols (id))");
+    const Config settings = database.config();
+    const Rows before = everything(settings, false);
+    PostgresSession watcher(PostgresServer::shared().conninfo(database.value("SELECT current_database()")));
+    std::string last_seen = progress(watcher);
+    Rows ends;
+    ConversionOptions options = despite_tests_sessions();
+    options.piece_rows = 400;
+    bool is_done = false;
+    while (!is_done && ends.size() < 200) {
+        Attempt attempt(settings, ConversionStep::up, options);
+        const bool moved =
+            wait_until([&] { return attempt.is_over() || progress(watcher) != last_seen; }, std::chrono::seconds(60));
+        ASSERT_TRUE(moved);
+        if (!attempt.is_over()) {
+            last_seen = progress(watcher);
+            ends.push_back(last_seen);
+            end_sessions(watcher);
+        }
+        const std::string failure = attempt.failure();
+        is_done = failure.empty();
+        if (!is_done) ASSERT_EQ(failure, "unavailable") << attempt.what();
+    }
+    EXPECT_TRUE(is_done);
+    EXPECT_GE(ends.size(), 8U);
+    EXPECT_EQ(plan_of(settings).phase, "converted");
+    EXPECT_EQ(everything(settings, false), before);
+    EXPECT_EQ(database.value("SELECT count(*) FROM marketdb_before_desk.hanging WHERE finish_sql IS NOT NULL AND NOT "
+                             "is_finished"),
+              "0");
+}
+
+TEST(PostgresConversionAdversity, EndedOnTheWayBackItIsOnOneSideOrTheOther) {
+    const ConversionDatabase database({"complete", "state_b"});
+    const Config settings = database.config();
+    const std::string old_definitions = database.definitions();
+    const Rows before = everything(settings, false);
+    PostgresSession watcher(PostgresServer::shared().conninfo(database.value("SELECT current_database()")));
+    for (int round = 0; round < 6; ++round) {
+        convert(settings, ConversionStep::up);
+        const std::string lean_definitions = database.definitions();
+        Attempt attempt(settings, ConversionStep::down, despite_tests_sessions());
+        // Some ends come before the transaction, some within it, some after it.
+        const std::string is_active =
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE "
+            "'marketdb/%' AND query LIKE '%" +
+            std::string(round % 2 == 0 ? "bring_all_back" : "move_old_back") + "%'";
+        static_cast<void>(wait_until([&] { return attempt.is_over() || watcher.value(is_active) == "t"; }));
+        end_sessions(watcher);
+        const std::string failure = attempt.failure();
+        const std::string now = database.definitions();
+        if (failure.empty()) {
+            EXPECT_EQ(now, old_definitions);
+        } else {
+            EXPECT_TRUE(now == lean_definitions || now == old_definitions);
+            if (now == lean_definitions) convert(settings, ConversionStep::down);
+        }
+        ASSERT_EQ(database.definitions(), old_definitions);
+        EXPECT_EQ(everything(settings, false), before);
+    }
+}
+
+}  // namespace
+}  // namespace marketdb::testing
