@@ -71,7 +71,8 @@ TEST(PostgresConversionAdversity, OldProgramsMayWriteUntilTheTablesChangePlaces)
     const ConversionDatabase database({"complete"});
     std::atomic<bool> is_over{false};
     std::atomic<int> stored{0};
-    std::string ending;
+    std::string ending;  // read when has_ended
+    std::atomic<bool> has_ended{false};
     std::thread writer([&] {
         const auto session = database.session();
         try {
@@ -99,6 +100,7 @@ TEST(PostgresConversionAdversity, OldProgramsMayWriteUntilTheTablesChangePlaces)
         } catch (const PostgresFailure& failure) {
             ending = failure.sqlstate();
         }
+        has_ended = true;
     });
     ASSERT_TRUE(wait_until([&] { return stored > 2; }));
     const int before = stored;
@@ -106,7 +108,7 @@ TEST(PostgresConversionAdversity, OldProgramsMayWriteUntilTheTablesChangePlaces)
     options.piece_rows = 50;
     const ConversionReport report = convert(database.config(LegacyClock::event), ConversionStep::up, options);
     EXPECT_EQ(report.phase, "converted");
-    const bool ended = wait_until([&] { return !ending.empty(); });
+    const bool ended = wait_until([&] { return has_ended.load(); });
     is_over = true;
     writer.join();
     EXPECT_TRUE(ended) << "the old statement has no place any more";
@@ -137,7 +139,6 @@ TEST(PostgresConversionAdversity, OldProgramsMayWriteUntilTheTablesChangePlaces)
 TEST(PostgresConversionAdversity, ProgramsThatMayWriteAreInTheWayWhenTheTablesChangePlaces) {
     const ConversionDatabase database({"complete"});
     auto collector = std::make_unique<PostgresSession>(database.conninfo() + " application_name=collector");
-    const std::string before = database.definitions();
     const Rows there = found(plan_of(database.config()), "in the way");
     ASSERT_FALSE(there.empty());
     EXPECT_NE(there.at(0).find("collector as marketdb, idle"), std::string::npos) << there.at(0);
@@ -161,7 +162,6 @@ TEST(PostgresConversionAdversity, ProgramsThatMayWriteAreInTheWayWhenTheTablesCh
         }
     })) << last;
     EXPECT_EQ(database.value("SELECT count(*) FROM trade_snapshots"), "2001");
-    static_cast<void>(before);
 }
 
 TEST(PostgresConversionAdversity, OneThatIsUnderWayCanBeStopped) {
@@ -197,7 +197,7 @@ TEST(PostgresConversionAdversity, EndedAfterEveryStepItGoesOn) {
         }
         const std::string failure = attempt.failure();
         is_done = failure.empty();
-        if (!is_done) ASSERT_EQ(failure, "unavailable") << attempt.what();
+        ASSERT_TRUE(is_done || failure == "unavailable" || failure == "in_doubt") << attempt.what();
     }
     EXPECT_TRUE(is_done);
     EXPECT_GE(ends.size(), 8U);
