@@ -174,8 +174,8 @@ asio::awaitable<void> Conversion::copy(ConversionOptions options) {
 asio::awaitable<void> Conversion::change_places(ConversionOptions options) {
     constexpr int kMaxTries = 3;
     for (int tries = 1;; ++tries) {
-        std::string text =
-            fmt::format("BEGIN; SET LOCAL statement_timeout = 0; SELECT {}.convert()", sql_.before().quoted());
+        std::string text = fmt::format("BEGIN; SET LOCAL statement_timeout = 0; SELECT {}.convert({})",
+                                       sql_.before().quoted(), options.leave_behind);
         const Result differs = co_await connection_.run_text(std::move(text), deadline_);
         if (differs.is_null(0, 0)) {
             std::string commit = "COMMIT";

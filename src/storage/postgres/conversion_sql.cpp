@@ -136,12 +136,14 @@ std::string ConversionSql::lost(const OldColumns& columns) {
 }
 
 std::string ConversionSql::view(const ConvertedTable& table, const OldColumns& columns) const {
+    const std::string all = before_.table(fmt::format("all_{}", table.name));
     const std::string name = before_.table(fmt::format("lean_{}", table.name));
-    const std::array rows_of_table{Placeholder{"rows", rows(table.name, columns)}};
+    const std::array rows_of_table{Placeholder{"rows", fmt::format("SELECT * FROM {}", all)}};
     const std::string_view query = table.dataset == "trades"
                                        ? embedded_text("folded_trades.sql")
                                        : std::string_view("SELECT r.* FROM ({rows}) AS r WHERE r.refusal IS NULL");
-    return fmt::format("CREATE VIEW {} AS {};\n", name, fill(query, rows_of_table));
+    return fmt::format("CREATE VIEW {} AS {};\nCREATE VIEW {} AS {};\n", all, rows(table.name, columns), name,
+                       fill(query, rows_of_table));
 }
 
 std::string ConversionSql::begin(const OldTables& tables) const {

@@ -216,8 +216,28 @@ BEGIN
 END
 $body$;
 
+-- Rows that cannot be held may have come while the others were copied.
+CREATE FUNCTION {before}.refuse_unholdable() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $body$
+DECLARE
+    one record;
+    refused text;
+BEGIN
+    FOR one IN SELECT * FROM {before}.datasets ORDER BY place LOOP
+        EXECUTE format('SELECT string_agg(format(%L, r.rows, r.refusal), %L) FROM (SELECT a.refusal, count(*) AS rows'
+                       ' FROM %I.%I AS a WHERE a.refusal IS NOT NULL GROUP BY 1) AS r', '%s: %s', '; ', {before_text},
+                       'all_' || one.table_name) INTO refused;
+        IF refused IS NOT NULL THEN
+            RAISE EXCEPTION 'the lean schema cannot hold rows of %: %', one.table_name, refused
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+    END LOOP;
+END
+$body$;
+
 -- Returns the dataset whose rows differ, in which case the transaction is not to be committed; null: done.
-CREATE FUNCTION {before}.convert() RETURNS text
+CREATE FUNCTION {before}.convert(may_leave_behind boolean) RETURNS text
     LANGUAGE plpgsql
     AS $body$
 DECLARE
@@ -232,6 +252,9 @@ BEGIN
     END LOOP;
     PERFORM {before}.copy_reference();
     PERFORM {before}.drop_lost_reference();
+    IF NOT may_leave_behind THEN
+        PERFORM {before}.refuse_unholdable();
+    END IF;
     FOR one IN SELECT * FROM {before}.datasets ORDER BY place LOOP
         wrong := {before}.difference(one.dataset);
         IF wrong IS NOT NULL THEN
@@ -293,7 +316,8 @@ CREATE FUNCTION {before}.drop_old() RETURNS void
     AS $body$
 BEGIN
     EXECUTE (SELECT 'DROP VIEW ' || string_agg(c.oid::regclass::text, ', ') FROM pg_class AS c
-             WHERE c.relnamespace = to_regnamespace(quote_ident({before_text})) AND c.relkind = 'v' AND c.relname LIKE 'lean\_%');
+             WHERE c.relnamespace = to_regnamespace(quote_ident({before_text})) AND c.relkind = 'v'
+               AND (c.relname LIKE 'lean\_%' OR c.relname LIKE 'all\_%'));
     EXECUTE (SELECT 'DROP TABLE ' || string_agg(format('%I.%I', {before_text}, m.table_name), ', ') FROM {before}.moved AS m);
 END
 $body$;
