@@ -102,15 +102,19 @@ TEST(PostgresConversionAdversity, OldProgramsMayWriteUntilTheTablesChangePlaces)
         }
         has_ended = true;
     });
+    const auto stop = [&] {
+        is_over = true;
+        if (writer.joinable()) writer.join();
+    };
+    const std::shared_ptr<void> stops(nullptr, [&](void*) { stop(); });
     ASSERT_TRUE(wait_until([&] { return stored > 2; }));
     const int before = stored;
     ConversionOptions options = despite_tests_sessions();
-    options.piece_rows = 50;
+    options.piece_rows = 400;
     const ConversionReport report = convert(database.config(LegacyClock::event), ConversionStep::up, options);
     EXPECT_EQ(report.phase, "converted");
     const bool ended = wait_until([&] { return has_ended.load(); });
-    is_over = true;
-    writer.join();
+    stop();
     EXPECT_TRUE(ended) << "the old statement has no place any more";
     EXPECT_EQ(ending, "42P10");
     EXPECT_GT(stored, before) << "nothing was written meanwhile";

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <iterator>
 #include <memory>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -261,6 +262,13 @@ TEST(PostgresConversion, SymbolsThatCannotBeHeldAreRefused) {
               Rows{"rows symbols: 2 an exchange_symbol that its exchange has twice"});
 }
 
+/// The old table gives trades its own numbers.
+Rows without_numbers_of_trades(Rows rows) {
+    static const std::regex number(R"(^((?:latest )?trade \S+ \S+ \S+) \S+)");
+    for (std::string& row : rows) row = std::regex_replace(row, number, "$1");
+    return rows;
+}
+
 TEST(PostgresConversion, DownBringsBackWhatWasWrittenSince) {
     const ConversionDatabase database({"complete"});
     const Config settings = database.config(LegacyClock::event);
@@ -288,10 +296,12 @@ TEST(PostgresConversion, DownBringsBackWhatWasWrittenSince) {
         db.wait(db.insert_symbol(symbol));
         db.wait(db.close());
     }
-    const Rows before = everything(settings);
+    const Rows before = without_numbers_of_trades(everything(settings));
     const ConversionReport report = convert(settings, ConversionStep::down);
     EXPECT_EQ(found(report, "left behind"), Rows{});
-    EXPECT_EQ(everything(settings), before);
+    const Rows after = without_numbers_of_trades(everything(settings));
+    ASSERT_EQ(after.size(), before.size());
+    for (std::size_t i = 0; i < after.size(); ++i) ASSERT_EQ(after[i], before[i]);
     EXPECT_EQ(database.rows("SELECT ask_price, update_type FROM book_ticker_snapshots WHERE bid_price = 5 ORDER BY "
                             "\"timestamp\""),
               (Rows{"6.00000000|snapshot", "123456789.12345678|snapshot"}));

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -155,20 +156,32 @@ asio::awaitable<void> Conversion::make_lean_tables() {
     co_await transact(std::move(source));
 }
 
+/// Old programs may write as fast as their rows are followed: when a round over what was noted has left more than half as much
+/// to the next, the rest is left for when they wait.
 asio::awaitable<void> Conversion::copy(ConversionOptions options) {
     std::int64_t copied = 0;
-    for (;;) {
-        std::string piece = fmt::format("copy_piece({})", options.piece_rows);
-        const Result rows = co_await call(std::move(piece), "REPEATABLE READ");
-        if (!rows.is_null(0, 0)) {
+    for (std::int64_t before = std::numeric_limits<std::int64_t>::max();;) {
+        for (;;) {
+            std::string piece = fmt::format("copy_piece({})", options.piece_rows);
+            const Result rows = co_await call(std::move(piece), "REPEATABLE READ");
+            if (rows.is_null(0, 0)) break;
             copied += rows.integer(0, 0);
             say(fmt::format("{} rows copied", copied));
-            continue;
         }
-        std::string notes = fmt::format("catch_up({})", options.piece_rows);
-        const Result followed = co_await call(std::move(notes), "REPEATABLE READ");
-        if (followed.integer(0, 0) < options.piece_rows) co_return;
+        std::string count = fmt::format("SELECT count(*) FROM {}", sql_.before().table("changes"));
+        const Result changes = co_await ask(std::move(count));
+        const std::int64_t noted = changes.integer(0, 0);
+        if (noted > before / 2) break;
+        for (std::int64_t followed = 0; followed < noted;) {
+            std::string notes = fmt::format("catch_up({})", options.piece_rows);
+            const Result some = co_await call(std::move(notes), "REPEATABLE READ");
+            followed += some.integer(0, 0);
+        }
+        if (noted < options.piece_rows) co_return;
+        before = noted;
     }
+    say("old programs write as fast as their rows are followed; they will wait while the last ones are copied",
+        LogLevel::warning);
 }
 
 asio::awaitable<void> Conversion::change_places(ConversionOptions options) {
