@@ -40,6 +40,7 @@ int run_copy(const GlobalOptions& global, const CopyArguments& arguments, const 
     // The schema of the database that is read is none of this command's business.
     DatabaseChoice source = choose_database(arguments.from_url, "FROM_URL", /*migrate=*/false);
     DatabaseChoice target = choose_database(arguments.to_url, "TO_URL", global.migrate);
+    target.config.allow_rounding = arguments.allow_rounding;
     if (are_one_database(source, target)) {
         throw UsageError(fmt::format("FROM_URL and TO_URL are the same database: {}", target.config.redacted_url()));
     }

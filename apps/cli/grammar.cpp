@@ -16,6 +16,7 @@ namespace marketdb::cli {
 namespace {
 
 const std::string kDatasets = "book-tickers (quotes), trades, funding-rates (funding) or balances";
+const std::string kAllowRounding = "Store numbers that an existing schema rounds by more than a millionth";
 
 CLI::Validator at_least_one() {
     const auto check = [](std::string& text) -> std::string {
@@ -161,6 +162,7 @@ void describe_import(CLI::App& app, CommandLine& line) {
                      "What a bad row does: stop (nothing of the file is stored) or quarantine")
         ->type_name("WHAT")
         ->check(CLI::IsMember({"stop", "quarantine"}));
+    command->add_flag("--allow-rounding", import.allow_rounding, kAllowRounding);
     command->add_flag("--json", import.json, "One JSON array, an object a file")->group("Output");
     command->add_option("--layout", import.layout, "tardis, binance, marketdb or marketdb-jsonl")
         ->type_name("L")
@@ -198,6 +200,7 @@ void describe_copying(CLI::App& app, CommandLine& line) {
     add_series_options(command, line.read, DatasetIs::optional);
     add_time_options(command, line.read);
     command->add_flag("--dry-run", copy.dry_run, "Read and compare, and say what would be written; write nothing");
+    command->add_flag("--allow-rounding", copy.allow_rounding, kAllowRounding);
     command->add_option("--batch-rows", copy.batch_rows, "Rows a transaction (50000)")
         ->type_name("N")
         ->check(CLI::Range(1, 1'000'000));

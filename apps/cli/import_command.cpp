@@ -82,6 +82,7 @@ void import_all(Session& session, const ImportList& list, const ImportArguments&
 int run_import(const GlobalOptions& global, const ImportArguments& arguments) {
     (void)library_options(arguments);  // Wrong options are reported before anything is opened.
     DatabaseChoice choice = choose_database(global);
+    choice.config.allow_rounding = choice.config.allow_rounding || arguments.allow_rounding;
     ImportReporter reporter(arguments);
     const ImportList list = list_files(arguments.files, reporter);
     const auto finish = [&] { reporter.finish(list.ignored, database_name()); };

@@ -56,14 +56,14 @@ struct ImportArguments {
     std::string layout, dataset, exchange, symbol, base, quote, time_unit;
     std::string on_error = "stop";
     std::size_t batch_rows = 10'000;
-    bool force = false, dry_run = false, json = false;
+    bool force = false, dry_run = false, allow_rounding = false, json = false;
 };
 
 /// Beside the dataset, series and times, which are ReadOptions.
 struct CopyArguments {
     std::string from_url, to_url;
     std::size_t batch_rows = 50'000;
-    bool dry_run = false, json = false;
+    bool dry_run = false, allow_rounding = false, json = false;
 };
 
 struct SymbolsOptions {
