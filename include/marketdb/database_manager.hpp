@@ -263,7 +263,7 @@ class DatabaseManager {
     /// Where the conversion of a PostgreSQL schema of the programs that marketdb replaces stands, and what it would do: rows,
     /// bytes, locks, what hangs on the tables, which rows cannot be held, who is connected. Reads everything once; changes nothing.
     awaitable<ConversionReport> plan_conversion(ConversionDetail detail = ConversionDetail::all,
-                                                Deadline deadline = {});
+                                                Deadline deadline = Deadline::never());
     /// Converts such a schema, in small steps that can be stopped anywhere: the next call goes on. Other programs may write until
     /// the tables change places. Do not use it on a manager that has the database open.
     ///
@@ -271,7 +271,10 @@ class DatabaseManager {
     /// Errors: schema_mismatch  nothing to convert, or something that hangs on the tables cannot be made anew; names it.
     ///         constraint       rows cannot be held, and `leave_behind` is not set; names how many, and why.
     ///         unavailable      other programs are connected that may write, or another one converts at the moment.
-    awaitable<ConversionReport> convert(ConversionStep step, ConversionOptions options = {}, Deadline deadline = {});
+    ///         in_doubt         the link broke, or the deadline passed, while a step was ending; the next call finds out.
+    /// Cost:   no deadline unless one is given: everything is compared while writers wait, and begun anew if that is cut short.
+    awaitable<ConversionReport> convert(ConversionStep step, ConversionOptions options = {},
+                                        Deadline deadline = Deadline::never());
 
  private:
     template <class Row>

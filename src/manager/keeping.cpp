@@ -111,12 +111,12 @@ awaitable<std::vector<MigrationStep>> DatabaseManager::migrate_down(std::uint32_
 }
 
 awaitable<ConversionReport> DatabaseManager::plan_conversion(ConversionDetail detail, Deadline deadline) {
-    return Impl::run(impl_, impl_->engine().plan_conversion(detail, impl_->resolve(deadline)), Impl::Needs::nothing);
+    return Impl::run(impl_, impl_->engine().plan_conversion(detail, deadline), Impl::Needs::nothing);
 }
 
 awaitable<ConversionReport> DatabaseManager::convert(ConversionStep step, ConversionOptions options,
                                                      Deadline deadline) {
-    return Impl::run(impl_, impl_->engine().convert(step, options, impl_->resolve(deadline)), Impl::Needs::nothing);
+    return Impl::run(impl_, impl_->engine().convert(step, options, deadline), Impl::Needs::nothing);
 }
 
 }  // namespace marketdb

@@ -140,6 +140,155 @@ TEST(PostgresConversionAdversity, OldProgramsMayWriteUntilTheTablesChangePlaces)
               database.value("SELECT sum(rows) FROM series WHERE dataset = 'book-tickers'"));
 }
 
+/// A conversion that has copied everything and waits for a collector to go; `meanwhile` is what the collector does first.
+void convert_after(const ConversionDatabase& database, const std::string& meanwhile) {
+    ConversionOptions careful;
+    careful.piece_rows = 500;
+    {
+        PostgresSession collector(database.conninfo() + " application_name=collector");
+        expect_error(ErrorCode::unavailable, [&] { convert(database.config(), ConversionStep::up, careful); });
+        collector.run("SET search_path TO desk; " + meanwhile);
+    }
+    EXPECT_EQ(convert(database.config(), ConversionStep::up).phase, "converted");
+}
+
+TEST(PostgresConversionAdversity, ATableThatIsEmptiedMeanwhileIsCopiedAnew) {
+    const ConversionDatabase database({"complete"});
+    convert_after(database,
+                  "DELETE FROM trade_snapshots WHERE id % 2 = 0; TRUNCATE trade_snapshots;"
+                  " INSERT INTO trade_snapshots (\"timestamp\", symbol_id, price, quantity, side)"
+                  " SELECT '2024-08-08 12:00+00'::timestamptz + n * interval '1 s', 1, n, 1, 'buy' FROM "
+                  "generate_series(1, 1500) AS n");
+    EXPECT_EQ(database.rows("SELECT count(*), sum(price) FROM trade_snapshots"), Rows{"1500|1125750"});
+    EXPECT_EQ(database.value("SELECT count(*) FROM book_ticker_snapshots"), "3000");
+}
+
+TEST(PostgresConversionAdversity, SymbolsThatChangeMeanwhileAreFollowed) {
+    const ConversionDatabase database({"complete"});
+    convert_after(
+        database,
+        "DELETE FROM book_ticker_snapshots WHERE symbol_id = 20; DELETE FROM trade_snapshots WHERE symbol_id = 20;"
+        " DELETE FROM funding_rate_snapshots WHERE symbol_id = 20; DELETE FROM symbols WHERE id = 20;"
+        " INSERT INTO symbols (exchange_id, symbol_base, symbol_quote, exchange_symbol) VALUES (1, 'B20', 'USDT', "
+        "'B20USDT');"
+        " UPDATE symbols SET exchange_symbol = 'other' WHERE id = 2;"
+        " UPDATE symbols SET exchange_symbol = 'B2USDT' WHERE id = 4;"
+        " UPDATE symbols SET exchange_symbol = 'B4USDT' WHERE id = 2");
+    EXPECT_EQ(database.rows("SELECT id, exchange_symbol FROM symbols WHERE id IN (2, 4, 20) OR exchange_symbol = "
+                            "'B20USDT' ORDER BY id"),
+              (Rows{"2|B4USDT", "4|B2USDT", "21|B20USDT"}));
+}
+
+TEST(PostgresConversionAdversity, ExchangesThatChangeMeanwhileAreFollowed) {
+    const ConversionDatabase database({"complete"});
+    database.run(
+        "INSERT INTO exchanges (id, enum_value, exchange_name, market_type) VALUES (3, 'C_SPOT', 'C', 'SPOT'), (4, "
+        "'D_SPOT', 'D', 'SPOT'); INSERT INTO symbols (exchange_id, symbol_base, symbol_quote, exchange_symbol) VALUES "
+        "(3, 'M', 'USDT', 'MUSDT')");
+    convert_after(database,
+                  "UPDATE symbols SET exchange_id = 4 WHERE symbol_base = 'M'; DELETE FROM exchanges WHERE id = 3;"
+                  " UPDATE exchanges SET enum_value = 'C_SPOT' WHERE id = 4");
+    EXPECT_EQ(database.rows("SELECT e.id, e.enum_value, s.exchange_symbol FROM exchanges AS e JOIN symbols AS s ON "
+                            "s.exchange_id = e.id WHERE e.id > 2"),
+              Rows{"4|C_SPOT|MUSDT"});
+}
+
+TEST(PostgresConversionAdversity, OneThatReadAndThenWaitsToWriteDoesNotHoldItUp) {
+    const ConversionDatabase database({"complete"});
+    std::string failure;
+    {
+        PostgresSession collector(database.conninfo() + " application_name=collector");
+        collector.run("BEGIN; SELECT * FROM desk.symbols");
+        PostgresSession watcher(PostgresServer::shared().conninfo(database.value("SELECT current_database()")));
+        Attempt attempt(database.config(), ConversionStep::up, despite_tests_sessions());
+        // All is compared while it waits.
+        ASSERT_TRUE(wait_until([&] {
+            return attempt.is_over() ||
+                   watcher.value(
+                       "SELECT count(*) > 0 FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation "
+                       "WHERE c.relname = 'trade_snapshots' AND l.mode = 'ExclusiveLock' AND l.granted") == "t";
+        }));
+        try {
+            collector.run(
+                "INSERT INTO desk.trade_snapshots (\"timestamp\", symbol_id, price, quantity, side) VALUES "
+                "('2024-08-08 12:00+00', 1, 1, 1, 'buy')");
+            collector.run("COMMIT");
+        } catch (const PostgresFailure& refused) {
+            failure = refused.what();
+            collector.run("ROLLBACK");
+        }
+        EXPECT_EQ(attempt.failure(), "") << attempt.what();
+    }
+    EXPECT_EQ(plan_of(database.config()).phase, "converted");
+    // It came before, or its statement was ended.
+    const std::string rows = database.value("SELECT count(*) FROM trade_snapshots");
+    EXPECT_EQ(rows, failure.empty() ? "2001" : "2000") << failure;
+}
+
+TEST(PostgresConversionAdversity, ATableThatReferredAndIsGoneDoesNotCloseTheWayBack) {
+    const ConversionDatabase database({"complete"});
+    const std::string before = database.definitions();
+    database.run("CREATE TABLE orderbook_depth (symbol_id integer NOT NULL REFERENCES symbols (id))");
+    convert(database.config(), ConversionStep::up);
+    database.run("DROP TABLE orderbook_depth");
+    convert(database.config(), ConversionStep::down);
+    EXPECT_EQ(database.definitions(), before);
+}
+
+TEST(PostgresConversionAdversity, ASymbolThatCannotBeHeldAndCameMeanwhileStopsItUntilItIsMended) {
+    const ConversionDatabase database({"complete"});
+    ConversionOptions careful;
+    careful.piece_rows = 500;
+    {
+        PostgresSession collector(database.conninfo() + " application_name=collector");
+        expect_error(ErrorCode::unavailable, [&] { convert(database.config(), ConversionStep::up, careful); });
+        collector.run(
+            "INSERT INTO desk.symbols (exchange_id, symbol_base, symbol_quote, exchange_symbol, symbol_type)"
+            " VALUES (1, 'B2', 'USDT', 'B2USDT', 'FUTURES')");
+    }
+    expect_error(ErrorCode::constraint, [&] { convert(database.config(), ConversionStep::up); },
+                 {"symbol of id 21", "an exchange_symbol that its exchange has twice"});
+    database.run("DELETE FROM symbols WHERE id = 21");
+    EXPECT_EQ(convert(database.config(), ConversionStep::up).phase, "converted");
+    EXPECT_EQ(database.value("SELECT count(*) FROM symbols"), "20");
+}
+
+TEST(PostgresConversionAdversity, AWriterOfATableThatRefersToOursIsNamedAndWaitsWithoutDeadlock) {
+    const ConversionDatabase database({"complete"});
+    database.run("CREATE TABLE orderbook_depth (symbol_id integer NOT NULL REFERENCES symbols (id))");
+    PostgresServer::shared().run_sql(kTestDatabase,
+                                     "DO $$ BEGIN CREATE ROLE conversion_depth LOGIN; EXCEPTION WHEN duplicate_object "
+                                     "OR unique_violation THEN NULL; END $$");
+    database.run("GRANT USAGE ON SCHEMA desk TO conversion_depth; GRANT INSERT ON orderbook_depth TO conversion_depth");
+    std::atomic<bool> is_over{false};
+    std::atomic<int> stored{0};
+    std::string failure;
+    {
+        PostgresSession depth(database.conninfo("conversion_depth") + " application_name=depth");
+        ConversionOptions careful;
+        expect_error(ErrorCode::unavailable, [&] { convert(database.config(), ConversionStep::up, careful); },
+                     {"depth as conversion_depth"});
+        std::thread writer([&] {
+            try {
+                while (!is_over) {
+                    depth.run("INSERT INTO desk.orderbook_depth VALUES (1)");
+                    ++stored;
+                }
+            } catch (const PostgresFailure& refused) {
+                failure = refused.what();
+            }
+        });
+        const std::shared_ptr<void> stops(nullptr, [&](void*) {
+            is_over = true;
+            writer.join();
+        });
+        ASSERT_TRUE(wait_until([&] { return stored > 2; }));
+        EXPECT_EQ(convert(database.config(), ConversionStep::up).phase, "converted");
+    }
+    EXPECT_EQ(failure, "");
+    EXPECT_EQ(database.value("SELECT count(*) FROM orderbook_depth"), std::to_string(stored));
+}
+
 TEST(PostgresConversionAdversity, ProgramsThatMayWriteAreInTheWayWhenTheTablesChangePlaces) {
     const ConversionDatabase database({"complete"});
     auto collector = std::make_unique<PostgresSession>(database.conninfo() + " application_name=collector");

@@ -262,6 +262,64 @@ TEST(PostgresConversion, SymbolsThatCannotBeHeldAreRefused) {
               Rows{"rows symbols: 2 an exchange_symbol that its exchange has twice"});
 }
 
+TEST(PostgresConversion, NobodyMayDoMoreAfterwardsThanBelongsToWhatHeCouldDo) {
+    for (const char* role : {"conversion_quotes", "conversion_writes", "conversion_inserts"}) {
+        PostgresServer::shared().run_sql(kTestDatabase,
+                                         fmt::format("DO $$ BEGIN CREATE ROLE {} LOGIN; EXCEPTION WHEN "
+                                                     "duplicate_object OR unique_violation THEN NULL; END $$",
+                                                     role));
+    }
+    const ConversionDatabase database({"complete"});
+    database.run(
+        "GRANT USAGE ON SCHEMA desk TO conversion_quotes, conversion_writes;"
+        "GRANT SELECT ON exchanges, symbols, book_ticker_snapshots TO conversion_quotes;"
+        "GRANT SELECT, INSERT, UPDATE ON exchanges, symbols, book_ticker_snapshots TO conversion_writes;"
+        "GRANT USAGE ON SCHEMA desk TO conversion_inserts; GRANT INSERT ON trade_snapshots TO conversion_inserts");
+    convert(database.config(), ConversionStep::up);
+    const auto may = [&](const std::string& role, const std::string& relation, const std::string& privilege) {
+        return database.value(
+            fmt::format("SELECT has_table_privilege('{}', 'desk.{}', '{}')", role, relation, privilege));
+    };
+    for (const char* relation : {"book_ticker_snapshots", "series", "reference_version", "quotes", "latest_quotes"}) {
+        EXPECT_EQ(may("conversion_quotes", relation, "SELECT"), "t") << relation;
+        EXPECT_EQ(may("conversion_quotes", relation, "INSERT, UPDATE, DELETE"), "f") << relation;
+    }
+    for (const char* relation : {"balance_snapshots", "trade_snapshots", "funding", "quarantined_rows"}) {
+        EXPECT_EQ(may("conversion_quotes", relation, "SELECT"), "f") << relation;
+    }
+    EXPECT_EQ(may("conversion_writes", "series", "UPDATE"), "t");
+    EXPECT_EQ(may("conversion_writes", "series", "DELETE"), "f");
+    EXPECT_EQ(may("conversion_writes", "quarantined_rows", "DELETE"), "f");
+    EXPECT_EQ(database.value("SELECT has_function_privilege('conversion_writes', "
+                             "'desk.marketdb_drop_partitions(text, timestamptz)', 'EXECUTE')"),
+              "f");
+    EXPECT_EQ(may("conversion_inserts", "trade_snapshots", "SELECT"), "f");
+    database.session("conversion_inserts")
+        ->run(
+            "INSERT INTO trade_snapshots (symbol_id, \"timestamp\", trade_id, sequence, price, quantity)"
+            " VALUES (1, '2024-08-08 12:00+00', 'inserted', 1, 1, 1)");
+    // Until `finish` it may ask what there is to migrate, too.
+    Config settings = database.config();
+    settings.postgres.conninfo += "&user=conversion_quotes";
+    EXPECT_EQ(plan_of(settings).phase, "none");
+}
+
+TEST(PostgresConversion, DownGoesOnWhereAViewWasDroppedAndCountsRowsThatWereSetAside) {
+    const ConversionDatabase database({"complete"});
+    database.run("CREATE VIEW newest AS SELECT symbol_id, max(\"timestamp\") FROM book_ticker_snapshots GROUP BY 1");
+    const std::string before = database.definitions();
+    convert(database.config(), ConversionStep::up);
+    database.run(
+        "DROP VIEW newest; INSERT INTO quarantined_rows (source_id, line, dataset, reason, text)"
+        " SELECT min(id), 1, 'trades', 'no price', 'x' FROM sources");
+    expect_error(ErrorCode::constraint, [&] { convert(database.config(), ConversionStep::down); },
+                 {"1 rows of quarantined_rows: there was no such table"});
+    ConversionOptions options = despite_tests_sessions();
+    options.leave_behind = true;
+    convert(database.config(), ConversionStep::down, options);
+    EXPECT_EQ(database.definitions(), before);
+}
+
 /// The old table gives trades its own numbers.
 Rows without_numbers_of_trades(Rows rows) {
     static const std::regex number(R"(^((?:latest )?trade \S+ \S+ \S+) \S+)");
@@ -374,6 +432,48 @@ TEST(PostgresConversion, FinishDropsTheOldTablesAndEndsTheWayBack) {
     expect_error(ErrorCode::schema_mismatch, [&] { convert(database.config(), ConversionStep::down); });
     expect_error(ErrorCode::schema_mismatch, [&] { convert(database.config(), ConversionStep::up); });
     EXPECT_EQ(database.value("SELECT count(*) FROM book_ticker_snapshots"), "3000");
+}
+
+TEST(PostgresConversion, TriggersMeanWhatTheyMeant) {
+    const ConversionDatabase database({"complete"});
+    database.run(
+        "CREATE TABLE audit (price numeric);"
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (NEW.price); "
+        "RETURN NULL; END $$;"
+        "CREATE TRIGGER notes AFTER INSERT ON trade_snapshots FOR EACH ROW EXECUTE FUNCTION note()");
+    const Config settings = database.config(LegacyClock::event);
+    convert(settings, ConversionStep::up);
+    EXPECT_EQ(database.value("SELECT count(*) FROM audit"), "0") << "rows are copied without the triggers";
+    database.run(
+        "INSERT INTO trade_snapshots (symbol_id, \"timestamp\", trade_id, sequence, price, quantity, side)"
+        " VALUES (1, '2024-08-08 12:00+00', 'new', 1, 5, 1, 'buy')");
+    EXPECT_EQ(database.value("SELECT count(*) FROM audit"), "1");
+    convert(settings, ConversionStep::down);
+    EXPECT_EQ(database.value("SELECT count(*) FROM trade_snapshots WHERE price = 5"), "1");
+}
+
+TEST(PostgresConversion, AViewThatCouldNotBeMadeAgainIsRefused) {
+    const ConversionDatabase database({"complete"});
+    database.session("postgres")
+        ->run(
+            "CREATE SCHEMA reports; CREATE VIEW reports.newest AS SELECT max(\"timestamp\") FROM "
+            "desk.book_ticker_snapshots; ALTER VIEW reports.newest OWNER TO marketdb");
+    EXPECT_EQ(found(plan_of(database.config()), "refused").at(0),
+              "view reports.newest: 0 marketdb and marketdb would need CREATE on schema reports");
+}
+
+TEST(PostgresConversion, SchemasWhoseNamesCannotBePartOfOthersAreMigratedAsEver) {
+    const ConversionDatabase database;
+    PostgresSession owner(database.conninfo());
+    const std::string name(50, 'x');
+    owner.run("CREATE SCHEMA " + name);
+    Config settings = database.config();
+    settings.postgres.schema = name;
+    EXPECT_EQ(plan_of(settings).phase, "none");
+    expect_error(ErrorCode::schema_mismatch, [&] { convert(settings, ConversionStep::up); }, {"nothing to convert"});
+    owner.run("SET search_path TO " + name);
+    make_existing_tables(owner, "complete");
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(plan_of(settings)); }, {"too long"});
 }
 
 TEST(PostgresConversion, OnlyTheOwnerMayAndItSaysSo) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <limits>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -39,6 +40,9 @@ asio::awaitable<ConversionReport> Conversion::run(Connection& connection, const 
     co_await conversion.take_lock();
     // Only with the lock is it certain how far another program has come.
     co_await conversion.look();
+    // From here on all names say their schema, and nothing that users have made is found instead of the server's own.
+    std::string path = "SET search_path = pg_catalog";
+    co_await connection.run_text(std::move(path), deadline);
     switch (step) {
         case ConversionStep::up: co_await conversion.up(options); break;
         case ConversionStep::finish: co_await conversion.finish(); break;
@@ -51,8 +55,18 @@ asio::awaitable<void> Conversion::look() {
     const Catalogue catalogue = co_await Catalogue::read(connection_, config_.postgres.schema, deadline_);
     sql_ = ConversionSql(catalogue.schema(), config_.legacy_clock);
     report_.phase = catalogue.is_existing() ? "existing" : "none";
-    std::string there =
-        fmt::format("SELECT pg_catalog.to_regclass({}) IS NOT NULL", literal(sql_.before().table("state")));
+    if (!sql_.is_possible()) {
+        if (report_.phase == "none") co_return;
+        throw Error(ErrorCode::invalid_argument,
+                    fmt::format("{}: schema {}: its name is too long, or has quotes in it; rename it first",
+                                connection_.shown(), sql_.schema().quoted()));
+    }
+    // A role that may not look into that schema has nothing to do with a conversion.
+    std::string there = fmt::format(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = "
+        "c.relnamespace "
+        "WHERE n.nspname = {} AND c.relname = 'state' AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'))",
+        literal(sql_.before().text()));
     const Result begun = co_await ask(std::move(there));
     if (!begun.boolean(0, 0)) co_return;
     std::string state = fmt::format("SELECT phase, legacy_clock FROM {}", sql_.before().table("state"));
@@ -72,7 +86,10 @@ asio::awaitable<void> Conversion::take_lock() {
     }
     std::string text = fmt::format(
         "SET lock_timeout = '10s'; SET statement_timeout = 0; SELECT pg_catalog.pg_advisory_lock("
-        "pg_catalog.hashtextextended({}, 0)); SET lock_timeout = 0",
+        "pg_catalog.hashtextextended({}, 0)); SET lock_timeout = 0; "
+        // So that a long statement, with its locks, ends soon after its program.
+        "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', false) WHERE "
+        "pg_catalog.current_setting('server_version_num')::integer >= 140000",
         literal("marketdb convert " + sql_.schema().text()));
     connection_.statement_timeout = std::chrono::milliseconds{0};
     try {
@@ -159,15 +176,8 @@ asio::awaitable<void> Conversion::make_lean_tables() {
 /// Old programs may write as fast as their rows are followed: when a round over what was noted has left more than half as much
 /// to the next, the rest is left for when they wait.
 asio::awaitable<void> Conversion::copy(ConversionOptions options) {
-    std::int64_t copied = 0;
     for (std::int64_t before = std::numeric_limits<std::int64_t>::max();;) {
-        for (;;) {
-            std::string piece = fmt::format("copy_piece({})", options.piece_rows);
-            const Result rows = co_await call(std::move(piece), "REPEATABLE READ");
-            if (rows.is_null(0, 0)) break;
-            copied += rows.integer(0, 0);
-            say(fmt::format("{} rows copied", copied));
-        }
+        co_await copy_pieces(options);
         std::string count = fmt::format("SELECT count(*) FROM {}", sql_.before().table("changes"));
         const Result changes = co_await ask(std::move(count));
         const std::int64_t noted = changes.integer(0, 0);
@@ -175,13 +185,28 @@ asio::awaitable<void> Conversion::copy(ConversionOptions options) {
         for (std::int64_t followed = 0; followed < noted;) {
             std::string notes = fmt::format("catch_up({})", options.piece_rows);
             const Result some = co_await call(std::move(notes), "REPEATABLE READ");
+            if (some.integer(0, 0) == 0) break;
             followed += some.integer(0, 0);
         }
-        if (noted < options.piece_rows) co_return;
-        before = noted;
+        // A table that was emptied meanwhile is copied anew.
+        std::string whole =
+            fmt::format("SELECT bool_and(is_copied) IS NOT FALSE FROM {}", sql_.before().table("datasets"));
+        const Result copied = co_await ask(std::move(whole));
+        if (noted < options.piece_rows && copied.boolean(0, 0)) co_return;
+        before = copied.boolean(0, 0) ? noted : std::numeric_limits<std::int64_t>::max();
     }
     say("old programs write as fast as their rows are followed; they will wait while the last ones are copied",
         LogLevel::warning);
+}
+
+asio::awaitable<void> Conversion::copy_pieces(ConversionOptions options) {
+    for (std::int64_t copied = 0;;) {
+        std::string piece = fmt::format("copy_piece({})", options.piece_rows);
+        const Result rows = co_await call(std::move(piece), "REPEATABLE READ");
+        if (rows.is_null(0, 0)) co_return;
+        copied += rows.integer(0, 0);
+        say(fmt::format("{} rows copied", copied));
+    }
 }
 
 asio::awaitable<void> Conversion::change_places(ConversionOptions options) {
@@ -192,7 +217,7 @@ asio::awaitable<void> Conversion::change_places(ConversionOptions options) {
         const Result differs = co_await connection_.run_text(std::move(text), deadline_);
         if (differs.is_null(0, 0)) {
             std::string commit = "COMMIT";
-            co_await connection_.run_text(std::move(commit), deadline_);
+            co_await end_with(std::move(commit));
             co_return;
         }
         const std::string dataset = differs.text(0, 0);
@@ -272,14 +297,15 @@ asio::awaitable<void> Conversion::down(ConversionOptions options) {
     std::string text =
         fmt::format("SELECT {0}.let_go(); {1} SELECT {0}.move_old_back(); DROP SCHEMA {0} CASCADE; COMMIT",
                     sql_.before().quoted(), sql_.drop_lean());
-    co_await connection_.run_text(std::move(text), deadline_);
+    co_await end_with(std::move(text));
     report_.phase = "existing";
 }
 
 /// Nothing of it has been seen by anybody yet.
 asio::awaitable<void> Conversion::stop() {
     std::string text = fmt::format(
-        "SET LOCAL lock_timeout = '10s'; SELECT {0}.end_noting(); DROP SCHEMA IF EXISTS {1} CASCADE; DROP SCHEMA {0} "
+        "SELECT {0}.lock_tables('ACCESS EXCLUSIVE', false); SELECT {0}.end_noting(); DROP SCHEMA IF EXISTS {1} "
+        "CASCADE; DROP SCHEMA {0} "
         "CASCADE",
         sql_.before().quoted(), sql_.next().quoted());
     co_await transact(std::move(text));
@@ -302,7 +328,22 @@ asio::awaitable<Result> Conversion::ask(std::string sql) {
 asio::awaitable<void> Conversion::transact(std::string text) {
     std::string whole =
         fmt::format("BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL search_path = pg_catalog; {}; COMMIT", text);
-    co_await connection_.run_text(std::move(whole), deadline_);
+    co_await end_with(std::move(whole));
+}
+
+asio::awaitable<void> Conversion::end_with(std::string text) {
+    std::optional<std::string> doubt;
+    try {
+        co_await connection_.run_text(std::move(text), deadline_);
+    } catch (const StatementError&) {
+        throw;
+    } catch (const Error& lost) {
+        doubt = lost.what();
+    }
+    if (!doubt) co_return;
+    throw Error(
+        ErrorCode::in_doubt,
+        fmt::format("it is not known whether this step was done (run it again, it goes on from there): {}", *doubt));
 }
 
 void Conversion::say(const std::string& text, LogLevel level) const {

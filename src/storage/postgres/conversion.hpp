@@ -46,6 +46,7 @@ class Conversion {
     awaitable<void> begin();
     awaitable<void> make_lean_tables();
     awaitable<void> copy(ConversionOptions options);
+    awaitable<void> copy_pieces(ConversionOptions options);
     awaitable<void> change_places(ConversionOptions options);
     awaitable<void> complete();
     [[nodiscard]] bool has_changed_places() const {
@@ -59,6 +60,9 @@ class Conversion {
     awaitable<Result> call(std::string function, std::string_view isolation = "READ COMMITTED");
     awaitable<Result> ask(std::string sql);
     awaitable<void> transact(std::string text);
+    /// Runs a text that ends in COMMIT.
+    /// Errors: in_doubt  the link broke, or the deadline passed, before the server had answered.
+    awaitable<void> end_with(std::string text);
     void say(const std::string& text, LogLevel level = LogLevel::info) const;
 
     // conversion_plan.cpp
@@ -70,6 +74,7 @@ class Conversion {
     awaitable<void> find_dependents();
     awaitable<void> find_functions();
     awaitable<void> find_sessions();
+    void add_grants();
     void add_locks();
     void require_possible(ConversionOptions options) const;
     ConversionFinding& add(std::string_view kind, std::string name, std::string_view outcome, std::string detail = {});

@@ -61,7 +61,9 @@ asio::awaitable<ConversionReport> Conversion::plan(Connection& connection, const
     Conversion conversion(connection, config, deadline);
     co_await conversion.look();
     if (conversion.report_.phase == "none" || detail == ConversionDetail::phase) co_return conversion.report_;
-    std::string begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
+    std::string begin =
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL search_path = "
+        "pg_catalog";
     co_await connection.run_text(std::move(begin), deadline);
     if (conversion.has_changed_places()) {
         co_await conversion.find_kept();
@@ -82,6 +84,7 @@ asio::awaitable<void> Conversion::find_all() {
     co_await find_dependents();
     co_await find_functions();
     co_await find_sessions();
+    add_grants();
     add_locks();
 }
 
@@ -158,6 +161,19 @@ asio::awaitable<void> Conversion::find_sessions() {
             fmt::format("{} as {}, {}; its role may write to the tables", found.text(row, 2), found.text(row, 1),
                         found.text(row, 3)));
     }
+}
+
+void Conversion::add_grants() {
+    add("grant", "sources, series, reference_version, partitioning, schema_migrations", "granted",
+        "SELECT to whoever has it on a table of rows; `series` names accounts and assets of balances");
+    add("grant", "quotes, latest_quotes, funding, quarantined_rows", "granted",
+        "SELECT to whoever has it on all that a view shows, of quarantined_rows on all tables of rows");
+    add("grant", "sources, series, quarantined_rows", "granted",
+        "INSERT (and UPDATE of the first two) to whoever may insert rows, with marketdb_ensure_partitions, and SELECT "
+        "of "
+        "what is kept about rows and of the ids of symbols and exchanges; DELETE on "
+        "`series` "
+        "to whoever may delete rows, with marketdb_drop_partitions where that is quotes and trades");
 }
 
 void Conversion::add_locks() {

@@ -34,9 +34,10 @@ using OldTables = std::map<std::string, OldColumns, std::less<>>;
 class ConversionSql {
  public:
     ConversionSql() = default;
-    /// Errors: invalid_argument  the schema's name is too long to be part of another, or has quotes in it.
     ConversionSql(const SchemaName& schema, LegacyClock clock);
 
+    /// Else the schema's name is too long to be part of another, or has quotes in it.
+    [[nodiscard]] bool is_possible() const noexcept { return !before_.text().empty() && !next_.text().empty(); }
     [[nodiscard]] const SchemaName& schema() const noexcept { return schema_; }
     [[nodiscard]] const SchemaName& next() const noexcept { return next_; }
     [[nodiscard]] const SchemaName& before() const noexcept { return before_; }

@@ -4,7 +4,7 @@
 -- Tries on the new tables whether what hangs on the old ones can be made anew, and whether triggers let a row pass. Nothing of
 -- it stays. Returns what cannot, one text each.
 CREATE FUNCTION {before}.try_hanging() RETURNS SETOF text
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     one record;
@@ -23,7 +23,7 @@ BEGIN
                     EXECUTE one.try_sql;
                 END IF;
             EXCEPTION WHEN OTHERS THEN
-                wrong := wrong || format('%s %s: %s', one.kind, one.name, SQLERRM);
+                wrong := wrong || pg_catalog.format('%s %s: %s', one.kind, one.name, SQLERRM);
             END;
         END LOOP;
         FOR one IN SELECT d.* FROM {before}.datasets AS d
@@ -32,7 +32,7 @@ BEGIN
             BEGIN
                 PERFORM {before}.try_row(one.table_name, one.is_time_cut);
             EXCEPTION WHEN OTHERS THEN
-                wrong := wrong || format('triggers of %s: %s', one.table_name, SQLERRM);
+                wrong := wrong || pg_catalog.format('triggers of %s: %s', one.table_name, SQLERRM);
             END;
         END LOOP;
         RAISE EXCEPTION USING ERRCODE = 'MD000';
@@ -45,7 +45,7 @@ $body$;
 
 -- Inserts one old row into a lean table and updates it.
 CREATE FUNCTION {before}.try_row(table_name text, is_time_cut boolean) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     columns text := {before}.shared_columns(format('%I.%I', {before_text}, 'lean_' || table_name),
@@ -60,15 +60,20 @@ BEGIN
     IF is_time_cut THEN
         PERFORM {next}.marketdb_ensure_partitions(table_name, newest, newest + interval '1 microsecond');
     END IF;
+    -- Triggers of users mean what they will mean there.
+    PERFORM set_config('search_path', quote_ident({next_text}) || ', ' || quote_ident({schema_text}), true);
     EXECUTE format('INSERT INTO %I.%I (%s) SELECT %s FROM %I.%I WHERE "timestamp" = $1 LIMIT 1', {next_text}, table_name,
                    columns, columns, {before_text}, 'lean_' || table_name) USING newest;
     EXECUTE format('UPDATE %I.%I SET received_at = "timestamp" WHERE "timestamp" = $1', {next_text}, table_name) USING newest;
 END
 $body$;
 
--- Locks all old or lean tables that are there. Asked for only briefly, again and again: whoever comes after us would wait behind
--- us, and one that holds a table while it waits for another of ours would be ended by deadlock_timeout, or we.
-CREATE FUNCTION {before}.lock_tables(mode text) RETURNS void
+-- Locks all old or lean tables that are there, and before them those that refer to them: a writer of such a table holds it while
+-- it waits for ours, and we shall want it later. Asked for only briefly, again and again: whoever comes after us would wait
+-- behind us, and one that holds a table while it waits for another of ours would be ended by deadlock_timeout, or we. Asked to,
+-- it ends the statements of those who wait for us and hold what we want: with --despite-sessions they are there, and would fail
+-- a moment later.
+CREATE FUNCTION {before}.lock_tables(mode text, may_cancel boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
@@ -78,11 +83,21 @@ BEGIN
     FOR try IN 1..max_tries LOOP
         BEGIN
             PERFORM set_config('lock_timeout', '200ms', true);
-            FOR one IN SELECT c.oid::regclass FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                       WHERE n.nspname IN ({schema_text}, {before_text}) AND c.relkind IN ('r', 'p')
-                         AND c.relname IN ('exchanges', 'symbols', 'book_ticker_snapshots', 'trade_snapshots',
-                                           'funding_rate_snapshots', 'balance_snapshots')
-                       ORDER BY c.relname LOOP
+            FOR one IN
+                WITH ours AS (
+                    SELECT c.oid, c.relname::text AS name
+                    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                    WHERE n.nspname IN ({schema_text}, {before_text}) AND c.relkind IN ('r', 'p')
+                      AND c.relname IN ('exchanges', 'symbols', 'book_ticker_snapshots', 'trade_snapshots',
+                                        'funding_rate_snapshots', 'balance_snapshots')
+                ), referring AS (
+                    SELECT DISTINCT k.conrelid AS oid FROM pg_constraint AS k
+                    WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (SELECT o.oid FROM ours AS o)
+                      AND k.conrelid NOT IN (SELECT o.oid FROM ours AS o)
+                )
+                SELECT l.oid::regclass
+                FROM (SELECT 1 AS place, r.oid, '' AS name FROM referring AS r UNION ALL SELECT 2, o.oid, o.name FROM ours AS o) AS l
+                ORDER BY l.place, l.name, l.oid LOOP
                 EXECUTE format('LOCK TABLE %s IN %s MODE', one, mode);
             END LOOP;
             PERFORM set_config('lock_timeout', '5s', true);
@@ -92,8 +107,27 @@ BEGIN
                 RAISE;
             END IF;
         END;
+        IF may_cancel THEN
+            PERFORM {before}.cancel_waiting();
+        END IF;
         PERFORM pg_sleep(0.2);
     END LOOP;
+END
+$body$;
+
+CREATE FUNCTION {before}.cancel_waiting() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $body$
+BEGIN
+    PERFORM pg_cancel_backend(w.pid)
+    FROM (SELECT DISTINCT l.pid FROM pg_locks AS l WHERE NOT l.granted) AS w
+    WHERE pg_backend_pid() = ANY (pg_blocking_pids(w.pid))
+      AND EXISTS (SELECT FROM pg_locks AS held JOIN pg_class AS c ON c.oid = held.relation
+                  WHERE held.pid = w.pid AND held.granted AND held.locktype = 'relation'
+                    AND c.relnamespace IN (to_regnamespace(quote_ident({schema_text})),
+                                           to_regnamespace(quote_ident({before_text}))));
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL;
 END
 $body$;
 
@@ -186,31 +220,57 @@ BEGIN
 END
 $body$;
 
--- Whoever could read one of the tables can read all that belongs to them now, and who could write rows can do so.
+-- What belongs to the lean tables goes to those who had the like: who could read rows of a table can read what is kept about all of
+-- them, a view who could read all that it shows, and who could write or delete rows can do what belongs to that. The tables' own
+-- grants are made anew with what else hung on them.
 CREATE FUNCTION {before}.grant_alike() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     who record;
+    tables text[] := (SELECT array_agg(d.table_name) FROM {before}.datasets AS d);
+    partitioned text[] := (SELECT array_agg(d.table_name) FROM {before}.datasets AS d WHERE d.is_time_cut);
     one text;
 BEGIN
     FOR who IN SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::regrole::text END AS name,
-                      bool_or(acl.privilege_type = 'INSERT') AS writes
+                      coalesce(array_agg(c.relname::text) FILTER (WHERE acl.privilege_type = 'SELECT'), '{}') AS reads,
+                      coalesce(array_agg(c.relname::text) FILTER (WHERE acl.privilege_type = 'INSERT'), '{}') AS inserts,
+                      coalesce(array_agg(c.relname::text) FILTER (WHERE acl.privilege_type = 'DELETE'), '{}') AS deletes
                FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
                WHERE c.relnamespace = to_regnamespace(quote_ident({before_text})) AND acl.grantee <> c.relowner
-                 AND c.relname IN (SELECT d.table_name FROM {before}.datasets AS d)
-                 AND acl.privilege_type IN ('SELECT', 'INSERT')
+                 AND c.relname IN ('exchanges', 'symbols', 'book_ticker_snapshots', 'trade_snapshots', 'funding_rate_snapshots',
+                                   'balance_snapshots')
                GROUP BY acl.grantee LOOP
-        FOREACH one IN ARRAY '{exchanges,symbols,sources,series,reference_version,partitioning,quarantined_rows,schema_migrations,book_ticker_snapshots,trade_snapshots,funding_rate_snapshots,balance_snapshots,quotes,latest_quotes,funding}'::text[]
-        LOOP
-            EXECUTE format('GRANT SELECT ON %I.%I TO %s', {schema_text}, one, who.name);
-        END LOOP;
-        IF who.writes THEN
-            FOREACH one IN ARRAY '{sources,series,quarantined_rows}'::text[] LOOP
-                EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %I.%I TO %s', {schema_text}, one, who.name);
+        IF who.reads && tables THEN
+            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations}'::text[] LOOP
+                EXECUTE format('GRANT SELECT ON %I.%I TO %s', {schema_text}, one, who.name);
             END LOOP;
-            EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.marketdb_ensure_partitions(text, timestamptz, timestamptz),'
-                           ' %1$I.marketdb_drop_partitions(text, timestamptz) TO %2$s', {schema_text}, who.name);
+        END IF;
+        IF who.reads @> tables THEN
+            EXECUTE format('GRANT SELECT ON %I.quarantined_rows TO %s', {schema_text}, who.name);
+        END IF;
+        IF who.reads @> '{exchanges,symbols,book_ticker_snapshots}'::text[] THEN
+            EXECUTE format('GRANT SELECT ON %1$I.quotes, %1$I.latest_quotes TO %2$s', {schema_text}, who.name);
+        END IF;
+        IF who.reads @> '{exchanges,symbols,funding_rate_snapshots}'::text[] THEN
+            EXECUTE format('GRANT SELECT ON %I.funding TO %s', {schema_text}, who.name);
+        END IF;
+        IF who.inserts && tables THEN
+            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations}'::text[] LOOP
+                EXECUTE format('GRANT SELECT ON %I.%I TO %s', {schema_text}, one, who.name);
+            END LOOP;
+            -- A trigger looks for the ids of new rows, where a foreign key did.
+            EXECUTE format('GRANT SELECT (id) ON %1$I.symbols, %1$I.exchanges TO %2$s', {schema_text}, who.name);
+            EXECUTE format('GRANT INSERT, UPDATE ON %1$I.sources, %1$I.series TO %2$s', {schema_text}, who.name);
+            EXECUTE format('GRANT INSERT ON %I.quarantined_rows TO %s', {schema_text}, who.name);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %I.marketdb_ensure_partitions(text, timestamptz, timestamptz) TO %s',
+                           {schema_text}, who.name);
+        END IF;
+        IF who.deletes && tables THEN
+            EXECUTE format('GRANT DELETE ON %I.series TO %s', {schema_text}, who.name);
+        END IF;
+        IF who.deletes @> partitioned THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %I.marketdb_drop_partitions(text, timestamptz) TO %s', {schema_text}, who.name);
         END IF;
     END LOOP;
 END
@@ -236,22 +296,59 @@ BEGIN
 END
 $body$;
 
+-- Keeps everybody out, and takes away what hangs on the old tables. What hangs there is locked only briefly: who reads a view
+-- has it before our tables.
+CREATE FUNCTION {before}.take_everything() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $body$
+DECLARE
+    max_tries CONSTANT integer := 5;
+    one record;
+    wrong text;
+BEGIN
+    FOR try IN 1..max_tries LOOP
+        BEGIN
+            PERFORM {before}.lock_tables('ACCESS EXCLUSIVE', true);
+            PERFORM {before}.note_hanging();
+            SELECT string_agg(format('%s %s: %s', h.kind, h.name, h.refusal), '; ') INTO wrong
+            FROM {before}.hanging AS h WHERE h.refusal IS NOT NULL;
+            IF wrong IS NOT NULL THEN
+                RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_table_definition';
+            END IF;
+            PERFORM {before}.end_noting();
+            -- The texts below mean what they mean in this path.
+            PERFORM set_config('search_path', quote_ident({schema_text}), true);
+            PERFORM set_config('lock_timeout', '200ms', true);
+            FOR one IN SELECT * FROM {before}.hanging AS h WHERE h.drop_sql <> '' ORDER BY h.place DESC, h.number LOOP
+                EXECUTE one.drop_sql;
+            END LOOP;
+            PERFORM set_config('lock_timeout', '5s', true);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            IF try = max_tries THEN
+                RAISE;
+            END IF;
+        END;
+        PERFORM pg_sleep(0.2);
+    END LOOP;
+END
+$body$;
+
 -- Returns the dataset whose rows differ, in which case the transaction is not to be committed; null: done.
 CREATE FUNCTION {before}.convert(may_leave_behind boolean) RETURNS text
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     one record;
     wrong text;
 BEGIN
-    PERFORM {before}.lock_tables('EXCLUSIVE');
+    PERFORM {before}.lock_tables('EXCLUSIVE', false);
     LOOP
         WHILE {before}.copy_piece(100000) IS NOT NULL LOOP
         END LOOP;
         EXIT WHEN {before}.catch_up(100000) = 0;
     END LOOP;
     PERFORM {before}.copy_reference();
-    PERFORM {before}.drop_lost_reference();
     IF NOT may_leave_behind THEN
         PERFORM {before}.refuse_unholdable();
     END IF;
@@ -267,18 +364,7 @@ BEGIN
     UPDATE {next}.sources SET finished_at = now(), rows = (SELECT coalesce(sum(s.rows), 0) FROM {next}.series AS s)
     WHERE id = (SELECT s.source_id FROM {before}.state AS s);
 
-    PERFORM {before}.lock_tables('ACCESS EXCLUSIVE');
-    PERFORM {before}.note_hanging();
-    SELECT string_agg(format('%s %s: %s', h.kind, h.name, h.refusal), '; ') INTO wrong
-    FROM {before}.hanging AS h WHERE h.refusal IS NOT NULL;
-    IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_table_definition';
-    END IF;
-
-    PERFORM {before}.end_noting();
-    FOR one IN SELECT * FROM {before}.hanging AS h WHERE h.drop_sql <> '' ORDER BY h.place DESC, h.number LOOP
-        EXECUTE one.drop_sql;
-    END LOOP;
+    PERFORM {before}.take_everything();
     PERFORM {before}.move_old_away();
     PERFORM {before}.move_lean_in();
     PERFORM set_config('search_path', quote_ident({schema_text}), true);
@@ -294,7 +380,7 @@ $body$;
 -- What takes its time and can be done afterwards: fills a materialised view, checks a foreign key. One at a time. Returns what it
 -- did; null: nothing is left.
 CREATE FUNCTION {before}.finish_one() RETURNS text
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     one record;

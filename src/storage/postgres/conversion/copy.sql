@@ -1,29 +1,53 @@
 -- Copies rows of the old tables into the lean ones, which are made beside them, in a schema of their own, while old programs go
 -- on writing. The views lean_.. have the old rows in lean form, those that can be held.
 
--- Both tables as they are now. Called where no rows are deleted from them, or with the old tables locked.
-CREATE FUNCTION {before}.copy_reference() RETURNS void
+-- Rows that old programs deleted meanwhile. Ids stay in the lean tables otherwise.
+CREATE FUNCTION {before}.drop_lost(name text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
+DECLARE
+    lean text := format('%I.%I', {next_text}, name);
+    lost integer[];
 BEGIN
-    PERFORM {before}.upsert_by_id('{next}.exchanges', '{before}.lean_exchanges',
-                                  {before}.shared_columns('{before}.lean_exchanges', '{next}.exchanges', '{}'));
-    PERFORM {before}.upsert_by_id('{next}.symbols', '{before}.lean_symbols',
-                                  {before}.shared_columns('{before}.lean_symbols', '{next}.symbols', '{}'));
+    EXECUTE format('SELECT array_agg(n.id) FROM %s AS n WHERE NOT EXISTS (SELECT FROM %I.%I AS o WHERE o.id = n.id)', lean,
+                   {schema_text}, name) INTO lost;
+    IF lost IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ids_stay', lean);
+    EXECUTE format('DELETE FROM %s WHERE id = ANY ($1)', lean) USING lost;
+    EXECUTE format('ALTER TABLE %s ENABLE TRIGGER ids_stay', lean);
 END
 $body$;
 
--- Rows that old programs deleted meanwhile. Ids stay in the lean tables otherwise.
-CREATE FUNCTION {before}.drop_lost_reference() RETURNS void
+-- Both tables as they are now. Rows of which others may depend cannot be left out: one that came meanwhile and cannot be held is
+-- an error.
+CREATE FUNCTION {before}.copy_reference() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
+DECLARE
+    refused text;
 BEGIN
-    ALTER TABLE {next}.symbols DISABLE TRIGGER ids_stay;
-    ALTER TABLE {next}.exchanges DISABLE TRIGGER ids_stay;
-    DELETE FROM {next}.symbols AS s WHERE s.id NOT IN (SELECT o.id FROM {schema}.symbols AS o);
-    DELETE FROM {next}.exchanges AS e WHERE e.id NOT IN (SELECT o.id FROM {schema}.exchanges AS o);
-    ALTER TABLE {next}.symbols ENABLE TRIGGER ids_stay;
-    ALTER TABLE {next}.exchanges ENABLE TRIGGER ids_stay;
+    SELECT string_agg(format('%s of id %s: %s', r.name, r.id, r.refusal), '; ' ORDER BY r.name, r.id) INTO refused
+    FROM (SELECT 'exchange' AS name, e.id, e.refusal FROM {before}.all_exchanges AS e WHERE e.refusal IS NOT NULL
+          UNION ALL
+          SELECT 'symbol', s.id, s.refusal FROM {before}.all_symbols AS s WHERE s.refusal IS NOT NULL) AS r;
+    IF refused IS NOT NULL THEN
+        RAISE EXCEPTION 'the lean schema cannot hold %', refused USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    PERFORM {before}.drop_lost('symbols');
+    -- Two that have changed their names with each other would meet in the key.
+    UPDATE {next}.exchanges AS n SET enum_value = '~' || n.id
+    WHERE NOT EXISTS (SELECT FROM {before}.lean_exchanges AS l WHERE l.id = n.id AND l.enum_value = n.enum_value);
+    PERFORM {before}.upsert_by_id('{next}.exchanges', '{before}.lean_exchanges',
+                                  {before}.shared_columns('{before}.lean_exchanges', '{next}.exchanges', '{}'));
+    UPDATE {next}.symbols AS n SET exchange_symbol = '~' || n.id
+    FROM {before}.lean_symbols AS l
+    WHERE l.id = n.id AND (l.exchange_id, l.exchange_symbol) IS DISTINCT FROM (n.exchange_id, n.exchange_symbol);
+    PERFORM {before}.upsert_by_id('{next}.symbols', '{before}.lean_symbols',
+                                  {before}.shared_columns('{before}.lean_symbols', '{next}.symbols', '{}'));
+    -- Last, when no symbol is on them any more.
+    PERFORM {before}.drop_lost('exchanges');
 END
 $body$;
 
@@ -143,14 +167,14 @@ BEGIN
 END
 $body$;
 
--- Follows the oldest notes. Returns how many.
+-- Follows the oldest notes. Returns how many; of a table that was emptied all are one.
 CREATE FUNCTION {before}.catch_up(max_notes integer) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     numbers bigint[];
     one {before}.datasets;
-    emptied text := (SELECT min(c.dataset) FROM {before}.changes AS c WHERE c.series_id IS NULL);
+    emptied text := (SELECT min(c.dataset) FROM {before}.changes AS c WHERE c.is_truncation);
 BEGIN
     IF emptied IS NOT NULL THEN
         PERFORM {before}.copy_anew(emptied);

@@ -72,6 +72,9 @@ WITH RECURSIVE tables AS (
                WHEN v.nspname LIKE '\_timescaledb%' THEN 'it belongs to a continuous aggregate'
                WHEN NOT pg_catalog.pg_has_role(current_user, v.relowner, 'USAGE')
                    THEN format('it belongs to %s, whose role this one does not have', v.relowner::regrole)
+               WHEN NOT (pg_catalog.has_schema_privilege(current_user, v.relnamespace, 'CREATE')
+                         AND pg_catalog.has_schema_privilege(v.relowner, v.relnamespace, 'CREATE'))
+                   THEN format('%s and %s would need CREATE on schema %I', current_user, v.relowner::regrole, v.nspname)
                WHEN l.names IS NOT NULL THEN format('it uses %s, which the lean tables do not have or have as something else', l.names)
                WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = v.oid AND NOT t.tgisinternal)
                    THEN 'it has triggers'
@@ -87,7 +90,7 @@ WITH RECURSIVE tables AS (
                   v.word, v.name, v.relowner::regrole, i.texts, g.texts,
                   format('; COMMENT ON %s %s IS %L', v.word, v.name, pg_catalog.obj_description(v.oid, 'pg_class')))
                AS create_sql,
-           format('DROP %s %s', v.word, v.name) AS drop_sql,
+           format('DROP %s IF EXISTS %s', v.word, v.name) AS drop_sql,
            CASE WHEN v.relkind = 'm' AND v.relispopulated THEN format('REFRESH MATERIALIZED VIEW %s', v.name) END AS finish_sql,
            format('CREATE VIEW %I.%I AS %s', {next_text}, v.relname, pg_catalog.pg_get_viewdef(v.oid)) AS try_sql
     FROM views AS v
@@ -102,12 +105,12 @@ WITH RECURSIVE tables AS (
                WHEN pg_catalog.pg_get_constraintdef(k.oid) !~ 'REFERENCES [^(]*(exchanges\((id|enum_value)|symbols\(id)\)'
                    THEN 'it refers to columns that are no key of the lean tables'
            END,
-           format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', k.conrelid::regclass, k.conname,
+           format('ALTER TABLE IF EXISTS %s ADD CONSTRAINT %I %s%s', k.conrelid::regclass, k.conname,
                   pg_catalog.pg_get_constraintdef(k.oid),
                   CASE WHEN k.convalidated AND c.relkind = 'r' THEN ' NOT VALID' ELSE '' END),
-           format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname),
+           format('ALTER TABLE IF EXISTS %s DROP CONSTRAINT IF EXISTS %I', k.conrelid::regclass, k.conname),
            CASE WHEN k.convalidated AND c.relkind = 'r'
-               THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I', k.conrelid::regclass, k.conname) END,
+               THEN format('ALTER TABLE IF EXISTS %s VALIDATE CONSTRAINT %I', k.conrelid::regclass, k.conname) END,
            NULL
     FROM pg_catalog.pg_constraint AS k JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
     WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (SELECT oid FROM relations)
@@ -148,6 +151,10 @@ WITH RECURSIVE tables AS (
     WHERE (p.schemaname, p.tablename) IN (
         SELECT n.nspname, c.relname FROM relations AS r JOIN pg_catalog.pg_class AS c ON c.oid = r.oid
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace)
+    UNION ALL
+    SELECT DISTINCT 3000, 'subscription', u.subname::text, format('it fills %s, whose columns change', r.name), '', '', NULL, NULL
+    FROM relations AS r JOIN pg_catalog.pg_subscription_rel AS sr ON sr.srrelid = r.oid
+    JOIN pg_catalog.pg_subscription AS u ON u.oid = sr.srsubid
     UNION ALL
     SELECT 3000, 'row security', t.name, 'COPY, by which rows are written, does not heed it', '', '', NULL, NULL
     FROM tables AS t

@@ -22,12 +22,14 @@ $body$;
 
 -- Inserts rows one by one, because one of them, or more, is refused. Returns how many were.
 CREATE FUNCTION {before}.insert_one_by_one(statement text, source text) RETURNS bigint
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     one record;
     refused bigint := 0;
 BEGIN
+    -- Triggers of users mean what they meant there.
+    PERFORM set_config('search_path', quote_ident({schema_text}), true);
     FOR one IN EXECUTE format('SELECT r.ctid AS place FROM %s AS r', source) LOOP
         BEGIN
             EXECUTE format(statement, format('(SELECT * FROM %s AS r WHERE r.ctid = %L)', source, one.place));
@@ -41,12 +43,13 @@ $body$;
 
 -- Runs an INSERT .. SELECT .. FROM %s, for all rows of a source at once if none is refused.
 CREATE FUNCTION {before}.bring_back(name text, statement text, source text) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     total bigint;
     refused bigint := 0;
 BEGIN
+    PERFORM set_config('search_path', quote_ident({schema_text}), true);
     EXECUTE format('SELECT count(*) FROM %s', source) INTO total;
     BEGIN
         EXECUTE format(statement, source);
@@ -60,7 +63,7 @@ $body$;
 
 -- Exchanges and symbols that are new or were changed.
 CREATE FUNCTION {before}.bring_back_reference() RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     one text;
@@ -146,11 +149,12 @@ $body$;
 
 -- Rows of one dataset that are new or were changed, in old form; of several of one key the last.
 CREATE FUNCTION {before}.find_changed_rows(name text, key text) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     lean text := format('%I.%I', {schema_text}, name);
     changed text := format('%I.%I', {before_text}, 'changed_' || name);
+    together_rows text := format('%I.%I', {before_text}, 'together_' || name);
     back text := format('%I.%I', {before_text}, 'back_' || name);
     same text := {before}.shared_columns(format('%I.%I', {before_text}, 'lean_' || name), lean, '{}');
     together bigint;
@@ -160,19 +164,22 @@ BEGIN
         '(SELECT %1$s FROM %2$s EXCEPT SELECT %1$s FROM %3$I.%4$I)', same, lean, {before_text}, 'lean_' || name)));
     INSERT INTO {before}.returned (table_name, reason, rows)
     SELECT * FROM {before}.refusals_of(name);
+    EXECUTE format('ANALYZE %s', changed);
     EXECUTE format('CREATE TABLE %1$s AS SELECT f.* FROM (%2$s) AS f'
                    ' WHERE f.refusal IS NULL AND (%3$s) IN (SELECT %3$s FROM %4$s WHERE refusal IS NULL)',
-                   back, {before}.old_form(name, lean), key, changed);
+                   together_rows, {before}.old_form(name, lean), key, changed);
     GET DIAGNOSTICS together = ROW_COUNT;
-    EXECUTE format('DELETE FROM %1$s WHERE ctid NOT IN (SELECT DISTINCT ON (%2$s) ctid FROM %1$s'
-                   ' ORDER BY %2$s, lean_timestamp DESC, lean_order DESC)', back, key);
-    EXECUTE format('SELECT count(*) FROM %s', back) INTO remaining;
+    EXECUTE format('CREATE TABLE %1$s AS SELECT DISTINCT ON (%2$s) * FROM %3$s'
+                   ' ORDER BY %2$s, lean_timestamp DESC, lean_order DESC', back, key, together_rows);
+    GET DIAGNOSTICS remaining = ROW_COUNT;
+    EXECUTE format('DROP TABLE %s', together_rows);
+    EXECUTE format('ANALYZE %s', back);
     INSERT INTO {before}.returned VALUES (name, 'at one time with a later one', together - remaining);
 END
 $body$;
 
 CREATE FUNCTION {before}.refusals_of(name text) RETURNS TABLE (table_name text, reason text, rows bigint)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 BEGIN
     RETURN QUERY EXECUTE format('SELECT %L, refusal, count(*) FROM %I.%I WHERE refusal IS NOT NULL GROUP BY refusal', name,
@@ -180,8 +187,47 @@ BEGIN
 END
 $body$;
 
+-- Replaces trades that the old table knows by their id, and takes them out of those that come back. If one of them, or more, is
+-- refused, the others are replaced one by one.
+CREATE FUNCTION {before}.replace_known_trades(old text, back text, others text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $body$
+DECLARE
+    statement text := format(
+        'WITH known AS (UPDATE %1$s AS o SET (%2$s) = ROW(%3$s) FROM %4$s AS b WHERE o.symbol_id = b.symbol_id'
+        ' AND o."timestamp" = b."timestamp" AND coalesce(nullif(o.trade_id, %5$L), %6$L || o.id) = b.lean_trade_id'
+        ' AND (b.ctid = $1 OR $1 IS NULL) RETURNING b.ctid AS place)'
+        ' DELETE FROM %4$s WHERE ctid IN (SELECT k.place FROM known AS k)',
+        old, others, {before}.prefixed(others, 'b.'), back, '', '~');
+    everything tid := NULL;
+    one record;
+    changed bigint;
+    replaced bigint := 0;
+    refused bigint := 0;
+BEGIN
+    PERFORM set_config('search_path', quote_ident({schema_text}), true);
+    BEGIN
+        EXECUTE statement USING everything;
+        GET DIAGNOSTICS replaced = ROW_COUNT;
+    EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
+        FOR one IN EXECUTE format('SELECT b.ctid AS place FROM %s AS b', back) LOOP
+            BEGIN
+                EXECUTE statement USING one.place;
+                GET DIAGNOSTICS changed = ROW_COUNT;
+                replaced := replaced + changed;
+            EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
+                EXECUTE format('DELETE FROM %s WHERE ctid = $1', back) USING one.place;
+                refused := refused + 1;
+            END;
+        END LOOP;
+    END;
+    INSERT INTO {before}.returned (table_name, reason, rows)
+    VALUES ('trade_snapshots', NULL, replaced), ('trade_snapshots', 'refused by the old table', refused);
+END
+$body$;
+
 CREATE FUNCTION {before}.bring_back_rows(name text, key text) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     old text := format('%I.%I', {before_text}, name);
@@ -199,11 +245,7 @@ BEGIN
         RETURN;
     END IF;
     -- Trades have no key there: those that are known by their id are replaced, the others come in addition.
-    EXECUTE format('WITH known AS (UPDATE %1$s AS o SET (%2$s) = ROW(%3$s) FROM %4$s AS b WHERE o.symbol_id = b.symbol_id'
-                   ' AND o."timestamp" = b."timestamp"'
-                   ' AND coalesce(nullif(o.trade_id, %5$L), %6$L || o.id) = b.lean_trade_id RETURNING b.ctid AS place)'
-                   ' DELETE FROM %4$s WHERE ctid IN (SELECT k.place FROM known AS k)',
-                   old, others, {before}.prefixed(others, 'b.'), back, '', '~');
+    PERFORM {before}.replace_known_trades(old, back, others);
     PERFORM {before}.bring_back(name, format('INSERT INTO %s (%s) SELECT %s FROM %%s AS given ORDER BY "timestamp", lean_order',
                                              old, columns, columns), back);
 END
@@ -211,13 +253,13 @@ $body$;
 
 -- Brings back what was written, and refuses, unless it may leave behind what the old tables cannot hold.
 CREATE FUNCTION {before}.bring_all_back(may_leave_behind boolean) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     one record;
     lost text;
 BEGIN
-    PERFORM {before}.lock_tables('EXCLUSIVE');
+    PERFORM {before}.lock_tables('EXCLUSIVE', false);
     PERFORM {before}.bring_back_reference();
     FOR one IN SELECT * FROM {before}.datasets ORDER BY place LOOP
         PERFORM {before}.bring_back_rows(one.table_name, CASE one.dataset
@@ -232,6 +274,7 @@ BEGIN
         EXECUTE format('INSERT INTO %I.returned SELECT %L, %L, count(*) FROM %I.%I', {before_text}, one.name,
                        'there was no such table', {schema_text}, one.name);
     END LOOP;
+    INSERT INTO {before}.returned SELECT 'quarantined_rows', 'there was no such table', count(*) FROM {schema}.quarantined_rows;
     SELECT string_agg(format('%s rows of %s: %s', r.rows, r.table_name, r.reason), '; ') INTO lost
     FROM (SELECT r.table_name, r.reason, sum(r.rows) AS rows FROM {before}.returned AS r
           WHERE r.reason IS NOT NULL GROUP BY 1, 2 HAVING sum(r.rows) > 0 ORDER BY 1, 2) AS r;
@@ -243,30 +286,46 @@ $body$;
 
 -- Takes away what hangs on the lean tables, which are dropped next.
 CREATE FUNCTION {before}.let_go() RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
+    max_tries CONSTANT integer := 5;
     one record;
     unknown text;
 BEGIN
-    PERFORM {before}.lock_tables('ACCESS EXCLUSIVE');
-    PERFORM set_config('search_path', quote_ident({schema_text}), true);
-    SELECT string_agg(format('%s %s', d.kind, d.name), ', ') INTO unknown
-    FROM {before}.dependents AS d
-    WHERE d.kind NOT IN ('grant', 'trigger', 'object')
-      AND NOT EXISTS (SELECT FROM {before}.hanging AS h WHERE h.kind = d.kind AND h.name = d.name);
-    IF unknown IS NOT NULL THEN
-        RAISE EXCEPTION 'made since then on the lean tables: %; drop them first', unknown USING ERRCODE = 'invalid_table_definition';
-    END IF;
-    FOR one IN SELECT * FROM {before}.hanging AS h WHERE h.drop_sql <> '' ORDER BY h.place DESC, h.number LOOP
-        EXECUTE one.drop_sql;
+    FOR try IN 1..max_tries LOOP
+        BEGIN
+            PERFORM {before}.lock_tables('ACCESS EXCLUSIVE', true);
+            PERFORM set_config('search_path', quote_ident({schema_text}), true);
+            SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', d.kind, d.name), ', ') INTO unknown
+            FROM {before}.dependents AS d
+            WHERE d.kind NOT IN ('grant', 'trigger', 'object')
+              AND NOT EXISTS (SELECT FROM {before}.hanging AS h WHERE h.kind = d.kind AND h.name = d.name);
+            IF unknown IS NOT NULL THEN
+                RAISE EXCEPTION 'made since then on the lean tables: %; drop them first', unknown
+                    USING ERRCODE = 'invalid_table_definition';
+            END IF;
+            -- Views only briefly: who reads one has it before our tables.
+            PERFORM set_config('lock_timeout', '200ms', true);
+            LOCK TABLE {schema}.quotes, {schema}.latest_quotes, {schema}.funding IN ACCESS EXCLUSIVE MODE;
+            FOR one IN SELECT * FROM {before}.hanging AS h WHERE h.drop_sql <> '' ORDER BY h.place DESC, h.number LOOP
+                EXECUTE one.drop_sql;
+            END LOOP;
+            PERFORM set_config('lock_timeout', '5s', true);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            IF try = max_tries THEN
+                RAISE;
+            END IF;
+        END;
+        PERFORM pg_sleep(0.2);
     END LOOP;
 END
 $body$;
 
 -- Puts the old tables back, with what hung on them.
 CREATE FUNCTION {before}.move_old_back() RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     one record;

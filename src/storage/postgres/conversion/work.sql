@@ -20,13 +20,14 @@ CREATE TABLE {before}.datasets (
     rows         bigint NOT NULL DEFAULT 0
 );
 
--- Keys whose rows were written or deleted since the copying began, as often as they were. A null series: all rows went.
+-- Keys whose rows were written or deleted since the copying began, as often as they were. A truncation: all rows went.
 CREATE TABLE {before}.changes (
-    number      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    dataset     text NOT NULL,
-    series_id   integer,
-    asset_name  text,
-    "timestamp" timestamptz
+    number        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dataset       text NOT NULL,
+    series_id     integer,
+    asset_name    text,
+    "timestamp"   timestamptz,
+    is_truncation boolean NOT NULL DEFAULT false
 );
 
 -- What hung on the old tables, and how it is made anew.
@@ -53,7 +54,7 @@ CREATE VIEW {before}.dependents AS {dependents};
 
 -- Notes what hangs on the tables that stand in the schema now, in texts that mean what they mean there.
 CREATE FUNCTION {before}.note_hanging() RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 BEGIN
     PERFORM set_config('search_path', quote_ident({schema_text}), true);
@@ -98,7 +99,7 @@ CREATE FUNCTION {before}.note_truncation() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $body$
 BEGIN
-    INSERT INTO {before}.changes (dataset) VALUES (TG_ARGV[0]);
+    INSERT INTO {before}.changes (dataset, is_truncation) VALUES (TG_ARGV[0], true);
     RETURN NULL;
 END
 $body$;

@@ -4,12 +4,8 @@
 
 #include <string>
 
-#include "support/expect.hpp"
-
 namespace marketdb::storage::postgres {
 namespace {
-
-using marketdb::testing::expect_error;
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -17,11 +13,9 @@ TEST(ConversionSql, ItsSchemasAreNamedAfterTheOneThatIsConverted) {
     const ConversionSql sql(SchemaName("desk"), LegacyClock::received);
     EXPECT_EQ(sql.before().text(), "marketdb_before_desk");
     EXPECT_EQ(sql.next().quoted(), "\"marketdb next desk\"") << "in quotes wherever it stands";
-    expect_error(ErrorCode::invalid_argument,
-                 [] { static_cast<void>(ConversionSql(SchemaName(std::string(48, 'x')), LegacyClock::event)); },
-                 {"too long"});
-    expect_error(ErrorCode::invalid_argument,
-                 [] { static_cast<void>(ConversionSql(SchemaName("a'b"), LegacyClock::event)); }, {"quotes"});
+    EXPECT_TRUE(sql.is_possible());
+    EXPECT_FALSE(ConversionSql(SchemaName(std::string(48, 'x')), LegacyClock::event).is_possible());
+    EXPECT_FALSE(ConversionSql(SchemaName("a'b"), LegacyClock::event).is_possible());
 }
 
 TEST(ConversionSql, RowsAreReadWithTheColumnsThatThereAre) {
