@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, runs the tests, and prints a total as its last line.
 #   scripts/test.sh          all tests but those labelled `long`, with line coverage, then with ASan and UBSan
-#   scripts/test.sh --all    these, `long`, TSan, the release build, and clang-tidy on every file
+#   scripts/test.sh --all    these, `long`, TSan, the release build (on hypertables too, where TimescaleDB is installed), and
+#                            clang-tidy on every file
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -83,5 +84,11 @@ if [[ $everything -eq 1 ]]; then
     build release
     run_tests release
     run_tests release-long
+    if compgen -G '/usr/lib/postgresql/*/lib/timescaledb.so' >/dev/null; then
+        # KeepingMonths is about partitions of a month.
+        MARKETDB_TEST_HYPERTABLES=1 run_tests release -R PostgresLean -E KeepingMonths
+    else
+        echo "== no contract suite on hypertables: TimescaleDB is not installed here"
+    fi
     tools/check.sh --all || problems+=("tools/check.sh found something")
 fi

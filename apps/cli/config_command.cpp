@@ -73,6 +73,7 @@ int run_config_show(const GlobalOptions& global, const FormatFlags& flags) {
         settings.add_number("sqlite.reader_threads", config.reader_threads);
     }
     settings.add_switch("allow_rounding", config.allow_rounding);
+    if (config.engine == EngineKind::postgres) settings.add_switch("hypertables", config.postgres.hypertables);
     settings.add("legacy_clock", std::string(config.legacy_clock == LegacyClock::event ? "event" : "received"));
     print_records(output(), flags.format(), {{"setting"}, {"value"}, {"from"}}, settings.records());
     output().flush();

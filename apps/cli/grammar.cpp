@@ -256,6 +256,9 @@ void describe_upkeep(CLI::App& app, CommandLine& line) {
     init->add_option("--writer", line.init.writer, "The writer's")->type_name("ROLE");
     init->add_option("--reader", line.init.reader, "The reader's")->type_name("ROLE");
     for (const char* name : {"--owner", "--writer", "--reader"}) init->get_option(name)->needs(roles);
+    init->add_flag("--hypertables", line.init.hypertables,
+                   "Make book tickers and trades hypertables of TimescaleDB, which has to be installed in the database")
+        ->excludes(roles);
     init->callback([&line, roles] {
         line.init.prints_roles = roles->count() > 0;
         line.run = [&line] { return run_init(line.global, line.init); };

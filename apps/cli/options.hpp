@@ -79,6 +79,7 @@ struct StatsOptions {
 
 struct InitOptions {
     bool prints_roles = false;
+    bool hypertables = false;
     std::string which;  ///< owner, writer or reader; empty: all three.
     std::string owner, writer, reader;
 };

@@ -110,6 +110,10 @@ CleanupResult clean_up(Session& session, const CleanupOptions& options) {
 int run_init(const GlobalOptions& global, const InitOptions& options) {
     DatabaseChoice choice = choose_database(global);
     if (options.prints_roles) return print_roles(choice, options);
+    if (options.hypertables && choice.config.engine != EngineKind::postgres) {
+        throw UsageError("--hypertables: " + choice.name() + " is no PostgreSQL database");
+    }
+    if (options.hypertables) choice.config.postgres.hypertables = true;
     const bool is_file = choice.config.engine == EngineKind::sqlite && choice.config.sqlite_path != ":memory:";
     const bool was_there = is_file && std::filesystem::exists(choice.config.sqlite_path);
     Session session(std::move(choice), Access::create);
@@ -118,6 +122,7 @@ int run_init(const GlobalOptions& global, const InitOptions& options) {
     output().line(fmt::format("{} {}: {}, schema version {}", was_there ? "ready:" : "made", session.name(),
                               stats.engine, stats.schema_version));
     output().flush();
+    if (options.hypertables && !stats.has_hypertables) warn("its tables were there before, and are no hypertables");
     return kOk;
 }
 

@@ -49,6 +49,8 @@ struct PostgresConfig {
     /// settings are made within transactions only.
     bool transaction_pooler = false;
     std::uint32_t statement_cache_size = 1024;
+    /// Where the tables are made: book tickers and trades become hypertables of TimescaleDB (2.18 or newer, either edition).
+    bool hypertables = false;
 };
 
 /// All settings of a `DatabaseManager`. Every member has a default that suits an embedded database.
@@ -94,7 +96,7 @@ struct Config {
     /// `database`, `username`, `password` (empty: `$DB_PASSWORD`), `schema`; `pool: {min_size, max_size, max_queries,
     /// max_inactive_connection_lifetime, max_lifetime, command_timeout}`, `pooler`, `performance: {statement_cache_size}`, `migrations: {enabled}`,
     /// `cache: {reference_ttl_seconds, latest_ttl_seconds, poll_interval_seconds}`, `sqlite: {busy_timeout_seconds,
-    /// reader_threads}`, `allow_rounding`, `legacy_clock`. Keys that only the old driver knew give one notice each.
+    /// reader_threads}`, `allow_rounding`, `legacy_clock`, `hypertables`. Keys that only the old driver knew give one notice each.
     ///
     /// Errors: invalid_argument  no such file, no `database:` section, an unknown key, a wrong value, an unset variable;
     ///                           names file, line and key. A value that may be secret is not shown.

@@ -176,7 +176,8 @@ struct DatabaseStats {
     std::uint64_t quarantined = 0;
     std::uint64_t bytes = 0;  ///< Of the database on disk, its log included.
     std::uint64_t schema_version = 0;
-    std::string engine;  ///< `SQLite 3.40.1`.
+    std::string engine;  ///< `SQLite 3.40.1`, `PostgreSQL 15.20`, `PostgreSQL 15.20, TimescaleDB 2.22.1 (apache)`.
+    bool has_hypertables = false;  ///< Book tickers and trades are hypertables of TimescaleDB.
 };
 
 /// What one series holds.

@@ -174,6 +174,7 @@ constexpr std::array kKnownKeys{
              [](Config& c, const Setting& s) { c.reader_threads = s.integer<std::uint32_t>(1, 16); }},
     KnownKey{"allow_rounding", [](Config& c, const Setting& s) { c.allow_rounding = s.boolean(); }},
     KnownKey{"legacy_clock", set_legacy_clock},
+    KnownKey{"hypertables", [](Config& c, const Setting& s) { c.postgres.hypertables = s.boolean(); }},
 };
 
 bool is_group(std::string_view key) {

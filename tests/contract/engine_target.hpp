@@ -151,6 +151,7 @@ inline Config config(const std::filesystem::path& folder, const std::string& par
     Config settings = Config::from_url(PostgresServer::shared().url("schema=" + schema(folder) + parameters));
     settings.postgres.pool_min_size = 1;
     settings.postgres.pool_max_size = 8;
+    settings.postgres.hypertables = tests_hypertables();
     return settings;
 }
 
@@ -168,6 +169,12 @@ inline void make_tables(const std::filesystem::path& folder) {
     DatabaseManager manager(owner);
     manager.wait(manager.initialize());
     manager.wait(manager.close());
+    if (tests_hypertables()) {
+        // 30 days of TimescaleDB are no calendar month, by which the tests go.
+        open(folder)->run(
+            "SELECT public.set_chunk_time_interval(one, interval '1 day') FROM unnest('{book_ticker_snapshots, "
+            "trade_snapshots}'::regclass[]) AS one");
+    }
     const RoleScripts scripts = role_scripts(owner, {.owner = std::string(kTestRole), .writer = kWriter, .reader = {}});
     PostgresServer::shared().run_sql(kTestDatabase, scripts.writer);
 }

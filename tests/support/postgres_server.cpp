@@ -112,6 +112,10 @@ std::map<std::string, std::string> common_settings(const PostgresOptions& option
                                                 {"log_line_prefix", "%m [%p] %a "},
                                                 {"log_timezone", "UTC"},
                                                 {"timezone", "Asia/Kolkata"}};
+    if (options.timescale) {
+        settings["shared_preload_libraries"] = "timescaledb";
+        settings["timescaledb.telemetry_level"] = "off";
+    }
     for (const auto& [key, value] : options.settings) settings[key] = value;
     return settings;
 }
@@ -134,6 +138,8 @@ int signal_of(PostgresServer::Stop how) {
 }
 
 }  // namespace
+
+bool tests_hypertables() { return std::getenv("MARKETDB_TEST_HYPERTABLES") != nullptr; }
 
 PostgresServer::PostgresServer(const PostgresOptions& options)
     : PostgresEndpoint({}),
@@ -211,6 +217,7 @@ void PostgresServer::make_test_database() const {
     const std::string database(kTestDatabase);
     run_sql("postgres", "CREATE ROLE " + role + " LOGIN PASSWORD " + quoted_text(address().password));
     run_sql("postgres", "CREATE DATABASE " + database + " OWNER " + role);
+    if (settings_.contains("shared_preload_libraries")) run_sql(database, "CREATE EXTENSION timescaledb");
 }
 
 void PostgresServer::write_settings() const {

@@ -14,8 +14,13 @@
 
 namespace marketdb::testing {
 
+/// Whether the shared server has TimescaleDB and the suites' own tables are hypertables: $MARKETDB_TEST_HYPERTABLES is set.
+[[nodiscard]] bool tests_hypertables();
+
 /// How a private server is made.
 struct PostgresOptions {
+    /// Loads TimescaleDB, which has to be installed on this machine, and makes it part of the test database.
+    bool timescale = tests_hypertables();
     /// Off, a commit survives every kill of processes, but not of the machine.
     bool fsync = false;
     /// Makes certificates (see `certificates()`) and takes TLS connections beside the others.

@@ -9,6 +9,7 @@
 #include <marketdb/error.hpp>
 
 #include "core/text.hpp"
+#include "storage/postgres/hypertables.hpp"
 #include "storage/postgres/row_codec.hpp"
 #include "storage/sql.hpp"
 
@@ -55,6 +56,9 @@ constexpr std::string_view kChecksSql =
     " JOIN pg_catalog.pg_class c ON c.oid = o.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = $1 AND o.contype IN ('c', 'u', 'p', 'f') AND NOT c.relispartition";
 
+constexpr std::string_view kHypertablesSql =
+    "SELECT h.hypertable_name::text FROM timescaledb_information.hypertables h WHERE h.hypertable_schema = $1";
+
 std::vector<std::string> split(std::string_view list) {
     std::vector<std::string> parts;
     while (!list.empty()) {
@@ -83,6 +87,7 @@ asio::awaitable<Catalogue> Catalogue::read(Connection& connection, std::string s
     co_await catalogue.read_relations(connection, deadline);
     co_await catalogue.read_columns(connection, deadline);
     if (catalogue.has_migrations()) {
+        co_await catalogue.read_hypertables(connection, deadline);
         catalogue.make_own_tables(connection.shown());
         co_await catalogue.read_applied(connection, deadline);
     } else if (has_our_names(catalogue.relations_)) {
@@ -144,6 +149,19 @@ asio::awaitable<void> Catalogue::read_checks(Connection& connection, Deadline de
     }
 }
 
+/// Nothing is asked where the tables are partitioned natively.
+asio::awaitable<void> Catalogue::read_hypertables(Connection& connection, Deadline deadline) {
+    const auto quotes = relations_.find(table_of(Dataset::book_tickers).name);
+    if (quotes == relations_.end() || quotes->second.kind == 'p') co_return;
+    std::string there = "SELECT pg_catalog.to_regclass('timescaledb_information.hypertables') IS NOT NULL";
+    const Step look{there};
+    const Result found = co_await connection.run_one(look, deadline);
+    if (!found.boolean(0, 0)) co_return;
+    const Result names = co_await ask(connection, kHypertablesSql, deadline);
+    for (int row = 0; row < names.rows(); ++row) hypertables_.insert(names.text(row, 0));
+    timescale_ = co_await find_timescale(connection, deadline);
+}
+
 void Catalogue::make_own_tables(std::string_view where) {
     for (const Table* table : all_tables()) {
         const auto relation = relations_.find(table->name);
@@ -151,7 +169,8 @@ void Catalogue::make_own_tables(std::string_view where) {
         PhysicalTable& physical = tables_[table];
         physical.table = table;
         physical.name = schema_.table(table->name);
-        physical.is_partitioned = relation->second.kind == 'p';
+        physical.is_hypertable = hypertables_.contains(relation->first);
+        physical.is_partitioned = relation->second.kind == 'p' || physical.is_hypertable;
         for (const Column& column : table->columns) {
             const CatalogueColumn* there = relation->second.find(column.name);
             if (there == nullptr) continue;

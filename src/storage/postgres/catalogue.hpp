@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,6 +18,7 @@
 #include "storage/migrations.hpp"
 #include "storage/postgres/connection.hpp"
 #include "storage/postgres/existing_schema.hpp"
+#include "storage/postgres/hypertables.hpp"
 #include "storage/postgres/physical_table.hpp"
 #include "storage/postgres/statements.hpp"
 
@@ -38,6 +41,10 @@ class Catalogue {
     [[nodiscard]] bool is_existing() const noexcept { return is_existing_; }
     [[nodiscard]] Capabilities capabilities() const;
     [[nodiscard]] const std::vector<AppliedMigration>& applied() const noexcept { return applied_; }
+    /// Book tickers and trades are hypertables.
+    [[nodiscard]] bool has_hypertables() const noexcept { return !hypertables_.empty(); }
+    /// Asked for only where there are hypertables.
+    [[nodiscard]] const std::optional<Timescale>& timescale() const noexcept { return timescale_; }
     /// For messages: names of relations, five at most.
     [[nodiscard]] std::string some_names() const;
 
@@ -56,6 +63,7 @@ class Catalogue {
     boost::asio::awaitable<void> read_columns(Connection& connection, Deadline deadline);
     boost::asio::awaitable<void> read_indexes(Connection& connection, Deadline deadline);
     boost::asio::awaitable<void> read_checks(Connection& connection, Deadline deadline);
+    boost::asio::awaitable<void> read_hypertables(Connection& connection, Deadline deadline);
     boost::asio::awaitable<void> read_applied(Connection& connection, Deadline deadline);
     boost::asio::awaitable<Result> ask(Connection& connection, std::string_view sql, Deadline deadline) const;
     void make_own_tables(std::string_view where);
@@ -63,6 +71,8 @@ class Catalogue {
     SchemaName schema_;
     Relations relations_;
     PhysicalTables tables_;
+    std::set<std::string, std::less<>> hypertables_;
+    std::optional<Timescale> timescale_;
     std::vector<AppliedMigration> applied_;
     bool is_existing_ = false;
 };

@@ -152,6 +152,7 @@ asio::awaitable<void> Conversion::begin() {
 asio::awaitable<void> Conversion::make_lean_tables() {
     Config lean = config_;
     lean.postgres.schema = sql_.next().text();
+    lean.postgres.hypertables = false;  // They could not change their schema's name with the others.
     co_await Migrator::up(connection_, lean, deadline_);
 
     std::string text = fmt::format("SELECT wrong FROM {}.try_hanging() AS tried (wrong)", sql_.before().quoted());

@@ -5,13 +5,13 @@
 
 namespace marketdb::storage::postgres {
 
-/// A file of `migrations/`, `roles/` or `conversion/`, made part of the program by the build.
+/// A file of `migrations/`, `roles/`, `conversion/` or `timescale/`, made part of the program by the build.
 struct EmbeddedFile {
     std::string_view name;  ///< `0001_reference.up.sql`, `writer.sql`.
     std::string_view text;
 };
 
-/// Those of `migrations/`, then those of `roles/` and of `conversion/`, by name.
+/// Those of `migrations/`, then those of the other folders, by name.
 [[nodiscard]] std::span<const EmbeddedFile> embedded_files() noexcept;
 
 /// Errors: internal  there is no such file.

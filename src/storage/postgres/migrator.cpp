@@ -10,6 +10,7 @@
 #include <marketdb/error.hpp>
 
 #include "storage/postgres/fill.hpp"
+#include "storage/postgres/hypertables.hpp"
 #include "storage/postgres/migrations.hpp"
 #include "storage/postgres/row_codec.hpp"
 #include "storage/postgres/transaction.hpp"
@@ -104,6 +105,9 @@ asio::awaitable<std::vector<MigrationStep>> Migrator::run_up(Deadline deadline) 
         // A new schema gets all its tables at once: stopped in the middle it is still empty, not old.
         const std::size_t end = begun == 0 ? known.size() : begun + 1;
         for (std::size_t i = begun; i < end; ++i) co_await apply(known[i], catalogue.schema(), deadline);
+        if (begun == 0 && config_.postgres.hypertables) {
+            co_await make_hypertables(connection_, catalogue.schema(), deadline);
+        }
         co_await commit(connection_, deadline);
         for (std::size_t i = begun; i < end; ++i) {
             done.push_back(shown(known[i], catalogue.schema(), true, now(config_), known[i].up));
@@ -117,6 +121,7 @@ asio::awaitable<std::vector<MigrationStep>> Migrator::run_up(Deadline deadline) 
 asio::awaitable<void> Migrator::apply(const Migration& step, const SchemaName& schema, Deadline deadline) {
     for (const std::string& statement : step.up) {
         std::string text = for_schema(statement, schema);
+        if (config_.postgres.hypertables) text = without_partitions(std::move(text));
         co_await connection_.run_text(std::move(text), deadline);
     }
     const std::string sql = fmt::format(

@@ -19,12 +19,22 @@ constexpr std::string_view kBoundsSql =
     " 'FROM \\(''([^'']+)''\\) TO \\(''([^'']+)''\\)') AS bound) AS b"
     " WHERE i.inhparent = $1::text::regclass AND b.bound IS NOT NULL ORDER BY 1";
 
+constexpr std::string_view kChunkBoundsSql =
+    "SELECT c.range_start, c.range_end FROM timescaledb_information.chunks c WHERE (c.hypertable_schema, "
+    "c.hypertable_name) = (SELECT n.nspname, t.relname FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON "
+    "n.oid = t.relnamespace WHERE t.oid = $1::text::regclass) ORDER BY 1";
+
 using Days = std::chrono::duration<std::int64_t, std::ratio<86400>>;
+
+/// The first range that begins after a time.
+std::vector<TimeRange>::const_iterator first_after(const std::vector<TimeRange>& ranges, Timestamp time) noexcept {
+    return std::upper_bound(ranges.begin(), ranges.end(), time,
+                            [](Timestamp wanted, const TimeRange& range) { return wanted < range.start; });
+}
 
 /// The range of a time; null if none has it.
 const TimeRange* find(const std::vector<TimeRange>& ranges, Timestamp time) noexcept {
-    const auto after = std::upper_bound(ranges.begin(), ranges.end(), time,
-                                        [](Timestamp wanted, const TimeRange& range) { return wanted < range.start; });
+    const auto after = first_after(ranges, time);
     if (after == ranges.begin()) return nullptr;
     const TimeRange& before = *std::prev(after);
     return time < before.end ? &before : nullptr;
@@ -36,7 +46,7 @@ asio::awaitable<void> Partitions::read(Connection& connection, const PhysicalTab
     if (!table.is_partitioned) co_return;
     Parameters parameters;
     parameters.add(std::string_view(table.name));
-    const Step step{kBoundsSql, &parameters, false};
+    const Step step{table.is_hypertable ? kChunkBoundsSql : kBoundsSql, &parameters, false};
     const Result found = co_await connection.run_one(step, deadline);
     std::vector<TimeRange> ranges;
     for (int row = 0; row < found.rows(); ++row) ranges.push_back({found.time(row, 0), found.time(row, 1)});
@@ -135,14 +145,13 @@ std::vector<TimeRange> Partitions::pieces(const PhysicalTable& table, const Time
 }
 
 TimeRange Partitions::piece_of(const PhysicalTable& table, Timestamp time) const {
-    TimeRange piece;
-    for (const TimeRange& one : ranges(table)) {
-        for (const Timestamp border : {one.start, one.end}) {
-            if (border <= time) piece.start = border;
-            if (border > time && !is_present(piece.end)) piece.end = border;
-        }
-    }
-    return piece;
+    const std::vector<TimeRange>& known = ranges(table);
+    if (const TimeRange* found = find(known, time)) return *found;
+    const auto after = first_after(known, time);
+    TimeRange gap;
+    if (after != known.begin()) gap.start = std::prev(after)->end;
+    if (after != known.end()) gap.end = after->start;
+    return gap;
 }
 
 TimeRange Partitions::piece_of(const PhysicalTable& table, RowSpan rows) const {

@@ -43,7 +43,8 @@ struct PhysicalTable {
     std::vector<PhysicalColumn> columns;    ///< What is read: the descriptor's columns that exist, in its order.
     std::vector<PhysicalColumn> written;    ///< What is written; the same on our own schema.
     std::vector<const Column*> key;         ///< What makes a row distinct here.
-    bool is_partitioned = false;            ///< By ranges of the event time, which marketdb makes.
+    bool is_partitioned = false;            ///< By ranges of the event time, which marketdb or TimescaleDB makes.
+    bool is_hypertable = false;             ///< By TimescaleDB.
     std::optional<ExistingTable> existing;  ///< None: the table is our own.
 
     /// The physical column of a descriptor's; null if this database has none.

@@ -278,7 +278,10 @@ asio::awaitable<DatabaseStats> Store::stats(Deadline deadline) {
         "SELECT (SELECT count(*) FROM {0}), (SELECT count(*) FROM {0} WHERE is_active), (SELECT count(*) FROM {1}), "
         "(SELECT count(*) FROM {1} WHERE is_active), (SELECT count(*) FROM {2}), (SELECT count(*) FROM {3}), "
         "(SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class c JOIN "
-        "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'm')), "
+        "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') AND (n.nspname = $1 OR "
+        // Chunks lie in a schema of their own.
+        "EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN "
+        "pg_catalog.pg_namespace m ON m.oid = p.relnamespace WHERE i.inhrelid = c.oid AND m.nspname = $1))), "
         "pg_catalog.current_setting('server_version')",
         schema().table("exchanges"), schema().table("symbols"), schema().table("sources"),
         schema().table("quarantined_rows"));
@@ -314,6 +317,10 @@ asio::awaitable<DatabaseStats> Store::stats(Deadline deadline) {
     stats.schema_version = catalogue_.applied().empty() ? 0 : catalogue_.applied().back().version;
     const std::string version = found[0].text(0, 7);
     stats.engine = "PostgreSQL " + version.substr(0, version.find(' '));
+    stats.has_hypertables = catalogue_.has_hypertables();
+    if (const auto& timescale = catalogue_.timescale()) {
+        stats.engine += fmt::format(", TimescaleDB {} ({})", timescale->version, timescale->edition);
+    }
     co_return stats;
 }
 

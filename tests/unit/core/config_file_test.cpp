@@ -103,6 +103,7 @@ database:
   migrations: {enabled: off}
   allow_rounding: "Yes"
   legacy_clock: event
+  hypertables: true
 )");
     EXPECT_EQ(config.engine, EngineKind::sqlite);
     EXPECT_EQ(config.sqlite_path, "data/market.db");
@@ -115,6 +116,7 @@ database:
     EXPECT_FALSE(config.migrate);
     EXPECT_TRUE(config.allow_rounding);
     EXPECT_EQ(config.legacy_clock, LegacyClock::event);
+    EXPECT_TRUE(config.postgres.hypertables);
     EXPECT_TRUE(config.notices.empty());
 }
 
@@ -183,7 +185,7 @@ TEST_F(ConfigFile, UnknownKeyIsAnError) {
     EXPECT_EQ(
         refusal_of("database:\n  urll: 'sqlite:a'\n"),
         "config.yaml:2: database.urll: is unknown; expected url, host, port, database, username, password, schema, "
-        "pool, pooler, performance, migrations, cache, sqlite, allow_rounding, legacy_clock");
+        "pool, pooler, performance, migrations, cache, sqlite, allow_rounding, legacy_clock, hypertables");
     EXPECT_EQ(refusal_of("database:\n  'password c4n4ry': \n").substr(0, 57),
               "config.yaml:2: database.(a key that is no word): is unkno");
     EXPECT_EQ(refusal_of("database:\n  [c4n4ry]: 1\n").substr(0, 50),

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <marketdb/deadline.hpp>
+
+#include "storage/postgres/connection.hpp"
+#include "storage/postgres/statements.hpp"
+
+namespace marketdb::storage::postgres {
+
+/// TimescaleDB as a database has it.
+struct Timescale {
+    std::string version;  ///< `2.22.1`
+    std::string schema;   ///< Where its functions are.
+    std::string edition;  ///< `apache` or `timescale`; empty if it does not say.
+};
+
+/// None: the extension is not installed in this database.
+[[nodiscard]] boost::asio::awaitable<std::optional<Timescale>> find_timescale(Connection& connection,
+                                                                              Deadline deadline);
+
+/// Makes hypertables of the empty tables that have just been made in this transaction, and fits the functions of partitions to
+/// their chunks. Uses what the Apache edition has.
+///
+/// Errors: schema_mismatch  TimescaleDB is not installed in this database, or its triggers have no transition tables yet.
+boost::asio::awaitable<void> make_hypertables(Connection& connection, const SchemaName& schema, Deadline deadline);
+
+/// A statement of a migration, so that its tables are made in one piece.
+[[nodiscard]] std::string without_partitions(std::string statement);
+
+}  // namespace marketdb::storage::postgres

@@ -1,0 +1,249 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "contract/engine_fixture.hpp"
+#include "storage/postgres/hypertables.hpp"
+#include "storage/postgres/migrations.hpp"
+#include "storage/postgres/migrator.hpp"
+
+/// Book tickers and trades as hypertables of TimescaleDB.
+namespace marketdb::testing {
+namespace {
+
+using std::chrono::hours;
+
+/// A schema in a database of a server that has TimescaleDB.
+class Hypertables : public ::testing::Test, public EngineFixture {
+ protected:
+    Hypertables() : EngineFixture(make_target()) {}
+
+    static void SetUpTestSuite() {
+        const Lines available = PostgresServer::shared().query(
+            "postgres", "SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'");
+        if (available.empty()) return;
+        PostgresOptions options;
+        options.timescale = true;
+        server_ = std::make_unique<PostgresServer>(options);
+    }
+    static void TearDownTestSuite() { server_.reset(); }
+
+    void SetUp() override {
+        if (!server_) GTEST_SKIP() << "TimescaleDB is not installed on this machine";
+    }
+
+    static EngineTarget make_target() {
+        EngineTarget target = postgres_lean_target();
+        target.name = "Hypertables";
+        target.set_up = [](const std::filesystem::path& folder) {
+            if (server_) session()->run("CREATE SCHEMA " + quoted_identifier(postgres_target::schema(folder)));
+        };
+        target.tear_down = [](const std::filesystem::path& folder) {
+            if (server_)
+                session()->run("DROP SCHEMA " + quoted_identifier(postgres_target::schema(folder)) + " CASCADE");
+        };
+        target.config = [](const std::filesystem::path& folder) {
+            Config settings = Config::from_url(server_->url("schema=" + postgres_target::schema(folder)));
+            settings.postgres.pool_min_size = 1;
+            settings.postgres.hypertables = true;
+            return settings;
+        };
+        target.owner_config = target.config;
+        return target;
+    }
+    static std::unique_ptr<PostgresSession> session(std::string_view role = kTestRole) {
+        return std::make_unique<PostgresSession>(server_->conninfo(kTestDatabase, role));
+    }
+    Lines query(const std::string& sql) {
+        const auto open = session();
+        open->run("SET search_path = " + quoted_identifier(postgres_target::schema(folder())));
+        return open->rows(sql);
+    }
+    std::string chunks(const std::string& table = "book_ticker_snapshots") {
+        return query(
+                   "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_schema = current_schema() AND "
+                   "hypertable_name = '" +
+                   table + "'")
+            .front();
+    }
+    Lines counted() {
+        return query("SELECT (SELECT sum(rows) FROM series), (SELECT count(*) FROM book_ticker_snapshots)");
+    }
+
+    static std::unique_ptr<PostgresServer> server_;
+};
+
+std::unique_ptr<PostgresServer> Hypertables::server_;
+
+TEST_F(Hypertables, AreMadeAndHoldWhatThePartitionsWould) {
+    EXPECT_EQ(query("SELECT 1 FROM pg_tables WHERE schemaname = current_schema()"), Lines{});
+    const DatabaseStats made = wait(db().get_database_stats());
+    EXPECT_TRUE(made.has_hypertables);
+    EXPECT_NE(made.engine.find(", TimescaleDB 2."), std::string::npos) << made.engine;
+    EXPECT_EQ(query("SELECT hypertable_name FROM timescaledb_information.hypertables WHERE hypertable_schema = "
+                    "current_schema() ORDER BY 1"),
+              (Lines{"book_ticker_snapshots", "trade_snapshots"}));
+
+    const SymbolId symbol = make_symbol().id;
+    std::vector<BookTicker> rows;
+    for (int i = 0; i < 12'000; ++i)
+        rows.push_back(quote(symbol, kNoon - hours(24 * 100) + std::chrono::seconds(i), 1, 2));
+    rows.push_back(quote(symbol, kNoon - hours(24 * 50), 3, 4));
+    rows.push_back(quote(symbol, kNoon, 5, 6));
+    EXPECT_EQ(store(rows), result(12'002));
+    EXPECT_EQ(store(rows), result(0, 0, 12'002));
+    rows.back() = quote(symbol, kNoon, 5, 7);
+    EXPECT_EQ(store(rows), result(0, 1, 12'001));
+    EXPECT_EQ(chunks(), "3");
+    EXPECT_EQ(counted(), Lines{"12002|12002"});
+
+    reopen();
+    HistoryFilter filter;
+    filter.limit = 3;
+    filter.order = Order::descending;
+    EXPECT_EQ(stored_quotes(filter).front(), lines_of(std::vector<BookTicker>{rows.back()}).front());
+    EXPECT_EQ(stored_quotes().size(), 12'002U);
+    const auto latest = wait(db().get_latest_book_tickers());
+    ASSERT_EQ(latest.size(), 1U);
+    EXPECT_EQ(latest.front().row.ask_price, 7);
+    EXPECT_EQ(query("SELECT ask_price FROM latest_quotes"), Lines{"7"});
+    EXPECT_GT(wait(db().get_database_stats()).bytes, made.bytes + 500'000);
+}
+
+TEST_F(Hypertables, CleanUpDropsWholeChunksAndTheirRowsLeaveTheCounts) {
+    const SymbolId symbol = make_symbol().id;
+    const SymbolId other = make_symbol("ETH").id;
+    store({quote(symbol, kNoon - hours(24 * 100), 1, 2), quote(other, kNoon - hours(24 * 100), 1, 2),
+           quote(symbol, kNoon - hours(24 * 50), 3, 4), quote(symbol, kNoon, 5, 6)});
+    EXPECT_EQ(chunks(), "3");
+    const auto reader = session();
+    reader->run("BEGIN; SELECT * FROM " + quoted_identifier(postgres_target::schema(folder())) +
+                ".book_ticker_snapshots");
+    expect_error(ErrorCode::timeout,
+                 [&] { static_cast<void>(wait(db().cleanup_old_data({}, Deadline::in(std::chrono::seconds(1))))); });
+    EXPECT_EQ(counted(), Lines{"4|4"});
+    reader->run("COMMIT");
+    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 3U);
+    EXPECT_EQ(chunks(), "1");
+    EXPECT_EQ(counted(), Lines{"1|1"});
+    EXPECT_EQ(query("SELECT series_id, first_timestamp = last_timestamp FROM series"),
+              Lines{std::to_string(static_cast<int>(symbol)) + "|t"});
+    EXPECT_EQ(store(quote(symbol, kNoon - hours(24 * 100), 1, 2)), result(1)) << "the chunk is made anew";
+}
+
+TEST_F(Hypertables, AWriterThatOwnsNothingWritesAndCleansUp) {
+    const SymbolId symbol = make_symbol().id;
+    close();
+    server_->run_sql(
+        kTestDatabase,
+        role_scripts(config(), {.owner = std::string(kTestRole), .writer = "hyper_writer", .reader = "hyper_reader"})
+            .writer);
+    Config settings = config();
+    settings.postgres.conninfo += "&user=hyper_writer";
+    const auto writer = open(settings);
+    std::vector<BookTicker> rows{quote(symbol, kNoon - hours(24 * 100), 1, 2), quote(symbol, kNoon, 5, 6)};
+    EXPECT_EQ(writer->wait(writer->insert_book_ticker_snapshots(rows)), result(2));
+    EXPECT_EQ(writer->wait(writer->cleanup_old_data()).book_tickers, 1U);
+    EXPECT_EQ(chunks(), "1");
+}
+
+TEST_F(Hypertables, TheSchemaGoesDownAsItCameUp) {
+    static_cast<void>(db());
+    close();
+    DatabaseManager manager(config());
+    EXPECT_EQ(manager.wait(manager.migrate_down(0)).size(), storage::postgres::migrations().size());
+    EXPECT_EQ(
+        query("SELECT count(*) FROM timescaledb_information.hypertables WHERE hypertable_schema = current_schema()"),
+        Lines{"0"});
+}
+
+/// The same questions of the catalogue, answered by tables in the place of the extension's views: for machines without it.
+class HypertableCatalogue : public ::testing::Test {
+ protected:
+    HypertableCatalogue() {
+        PostgresServer::shared().run_sql(kTestDatabase, "CREATE DATABASE " + name_ + " OWNER marketdb");
+        PostgresSession session(PostgresServer::shared().conninfo(name_, kTestRole));
+        session.run("CREATE SCHEMA desk; CREATE SCHEMA timescaledb_information");
+        session.run(
+            "CREATE TABLE timescaledb_information.hypertables (hypertable_schema name, hypertable_name name);"
+            "INSERT INTO timescaledb_information.hypertables VALUES ('desk', 'book_ticker_snapshots'), ('desk', "
+            "'trade_snapshots'), ('other', 'trade_snapshots');"
+            "CREATE TABLE timescaledb_information.chunks (hypertable_schema name, hypertable_name name, chunk_schema "
+            "name,"
+            " chunk_name name, range_start timestamptz, range_end timestamptz);"
+            "INSERT INTO timescaledb_information.chunks SELECT 'desk', 'book_ticker_snapshots', 'x', 'chunk' || i,"
+            " timestamptz '2024-01-01Z' + i * interval '30 days', timestamptz '2024-01-31Z' + i * interval '30 days'"
+            " FROM generate_series(0, 6) AS i");
+    }
+    ~HypertableCatalogue() override {
+        PostgresServer::shared().run_sql(kTestDatabase, "DROP DATABASE " + name_ + " WITH (FORCE)");
+    }
+    [[nodiscard]] Config config() const {
+        Config settings = Config::from_url(PostgresServer::shared().url("schema=desk", name_));
+        settings.postgres.pool_min_size = 1;
+        return settings;
+    }
+
+    std::string name_ = "hyper_" + std::to_string(::getpid());
+};
+
+TEST_F(HypertableCatalogue, TablesThatItNamesAreReadByTheirChunks) {
+    {
+        PostgresSession session(PostgresServer::shared().conninfo(name_, kTestRole));
+        const storage::postgres::SchemaName schema("desk");
+        DatabaseManager maker(config());
+        maker.wait(maker.initialize());
+        maker.wait(maker.close());
+        // As the tables are made for TimescaleDB: in one piece.
+        session.run("SET search_path = pg_catalog");
+        const auto steps = storage::postgres::migrations();
+        for (std::size_t i = steps.size(); i-- > 0;) {
+            session.run(storage::postgres::for_schema(steps[i].down.front(), schema));
+        }
+        for (const storage::Migration& step : steps) {
+            session.run(storage::postgres::without_partitions(storage::postgres::for_schema(step.up.front(), schema)));
+        }
+    }
+    DatabaseManager manager(config());
+    manager.wait(manager.initialize());
+    const DatabaseStats stats = manager.wait(manager.get_database_stats());
+    EXPECT_TRUE(stats.has_hypertables);
+    EXPECT_EQ(stats.engine.find("TimescaleDB"), std::string::npos) << stats.engine;
+
+    Symbol symbol;
+    symbol.exchange_id = manager.wait(manager.ensure_exchange("ALPHA_SPOT")).id;
+    symbol.symbol_base = "BTC";
+    symbol.symbol_quote = "USDT";
+    symbol.exchange_symbol = "BTCUSDT";
+    const SymbolId id = manager.wait(manager.ensure_symbol(symbol)).id;
+    std::vector<BookTicker> rows;
+    for (int day = 0; day < 300; ++day) rows.push_back(quote(id, kNoon - hours(24 * day), 1, 2 + day));
+    EXPECT_EQ(manager.wait(manager.insert_book_ticker_snapshots(rows)), result(300));
+    HistoryFilter filter;
+    filter.limit = 250;  // Read piece by piece.
+    EXPECT_EQ(manager.wait(manager.get_book_ticker_history(filter)).rows.size(), 250U);
+    manager.wait(manager.close());
+    DatabaseManager reader(config());
+    reader.wait(reader.initialize());
+    const auto latest = reader.wait(reader.get_latest_book_tickers());
+    ASSERT_EQ(latest.size(), 1U);
+    EXPECT_EQ(latest.front().row.ask_price, 2);
+}
+
+TEST(HypertableRefusal, WithoutTheExtensionNothingIsMade) {
+    if (tests_hypertables()) GTEST_SKIP() << "the shared server has the extension";
+    const TemporaryFolder folder;
+    postgres_target::make_schema(folder.path());
+    Config settings = postgres_target::config(folder.path());
+    settings.postgres.hypertables = true;
+    DatabaseManager manager(settings);
+    expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); },
+                 {"TimescaleDB 2.18", "CREATE EXTENSION timescaledb", "nothing was made"});
+    EXPECT_EQ(postgres_target::tables(folder.path()), Lines{});
+    postgres_target::drop_schema(folder.path());
+}
+
+}  // namespace
+}  // namespace marketdb::testing
