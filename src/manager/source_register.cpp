@@ -1,13 +1,11 @@
 #include "manager/source_register.hpp"
 
-#include <unistd.h>
-
-#include <array>
 #include <utility>
 
 #include <marketdb/clock.hpp>
 #include <marketdb/error.hpp>
 
+#include "core/identity.hpp"
 #include "manager/row_sinks.hpp"
 
 namespace marketdb {
@@ -16,21 +14,11 @@ namespace {
 using boost::asio::awaitable;
 using storage::ScanRequest;
 
-std::string host_name() {
-    std::array<char, 64> name{};
-    if (gethostname(name.data(), name.size() - 1) != 0) return {};
-    return name.data();
-}
-
 std::string unknown_source(SourceId id) {
     return "no source has the id " + std::to_string(static_cast<std::int32_t>(id));
 }
 
 }  // namespace
-
-std::string SourceRegister::program() const {
-    return config_.program.empty() ? "marketdb " + std::string(version()) : config_.program;
-}
 
 awaitable<SourceId> SourceRegister::begin(Source source, Deadline deadline) {
     if (!has_table()) co_return SourceId{};
@@ -107,7 +95,7 @@ awaitable<SourceId> SourceRegister::session(Deadline deadline) {
     }
     Source source;
     source.kind = "session";
-    source.program = program();
+    source.program = core::program_name(config_);
     source.name = source.program.view();
     source.started_at = clock_.now();
     const SourceId id = co_await insert(source, deadline);
@@ -147,8 +135,8 @@ awaitable<std::optional<Source>> SourceRegister::find(SourceId id, Deadline dead
 
 awaitable<SourceId> SourceRegister::insert(Source source, Deadline deadline) {
     source.id = {};
-    if (source.program.empty()) source.program = program();
-    if (source.host.empty()) source.host = host_name();
+    if (source.program.empty()) source.program = core::program_name(config_);
+    if (source.host.empty()) source.host = core::host_name();
     co_await engine_.insert_one(storage::table_of<Source>(), reinterpret_cast<std::byte*>(&source), deadline);
     co_return source.id;
 }

@@ -51,7 +51,6 @@ class SourceRegister {
     awaitable<bool> is_stored(SourceId id, Deadline deadline);
     awaitable<std::optional<Source>> find(SourceId id, Deadline deadline);
     awaitable<SourceId> insert(Source source, Deadline deadline);
-    [[nodiscard]] std::string program() const;
 
     storage::Engine& engine_;
     const Config& config_;

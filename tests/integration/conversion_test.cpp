@@ -203,13 +203,18 @@ TEST(PostgresConversion, WhatCannotBeMadeAnewIsRefusedByName) {
     EXPECT_EQ(database.definitions(), before);
 }
 
+void expect_refused_unchanged(const ConversionDatabase& database, std::initializer_list<std::string_view> texts) {
+    const std::string before = database.definitions();
+    expect_error(
+        ErrorCode::schema_mismatch, [&] { convert(database.config(), ConversionStep::up); }, texts);
+    EXPECT_EQ(database.definitions(), before);
+}
+
 TEST(PostgresConversion, AViewWhoseTextDoesNotFitIsFoundBeforeRowsAreCopied) {
     const ConversionDatabase database({"complete"});
     database.run("CREATE VIEW rounded AS SELECT round(bid_price, 2) AS bid FROM book_ticker_snapshots");
-    const std::string before = database.definitions();
-    expect_error(ErrorCode::schema_mismatch, [&] { convert(database.config(), ConversionStep::up); },
-                 {"view desk.rounded", "round(double precision, integer) does not exist", "nothing was changed"});
-    EXPECT_EQ(database.definitions(), before);
+    expect_refused_unchanged(
+        database, {"view desk.rounded", "round(double precision, integer) does not exist", "nothing was changed"});
 }
 
 TEST(PostgresConversion, ATriggerThatRefusesLeanRowsIsFoundBeforeRowsAreCopied) {
@@ -218,10 +223,7 @@ TEST(PostgresConversion, ATriggerThatRefusesLeanRowsIsFoundBeforeRowsAreCopied) 
         "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.created_at := now(); RETURN NEW; END "
         "$$;"
         "CREATE TRIGGER stamps BEFORE INSERT ON trade_snapshots FOR EACH ROW EXECUTE FUNCTION stamp()");
-    const std::string before = database.definitions();
-    expect_error(ErrorCode::schema_mismatch, [&] { convert(database.config(), ConversionStep::up); },
-                 {"triggers of trade_snapshots", "created_at"});
-    EXPECT_EQ(database.definitions(), before);
+    expect_refused_unchanged(database, {"triggers of trade_snapshots", "created_at"});
 }
 
 TEST(PostgresConversion, RowsThatCannotBeHeldAreCountedAndRefusedUnlessTheyMayStayBehind) {

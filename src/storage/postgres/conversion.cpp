@@ -1,7 +1,5 @@
 #include "storage/postgres/conversion.hpp"
 
-#include <unistd.h>
-
 #include <array>
 #include <limits>
 #include <optional>
@@ -12,6 +10,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/identity.hpp"
 #include "storage/postgres/catalogue.hpp"
 #include "storage/postgres/migrator.hpp"
 #include "storage/postgres/row_codec.hpp"
@@ -20,15 +19,6 @@
 namespace marketdb::storage::postgres {
 
 namespace asio = boost::asio;
-
-namespace {
-
-std::string host_name() {
-    std::array<char, 64> name{};
-    return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : std::string();
-}
-
-}  // namespace
 
 asio::awaitable<ConversionReport> Conversion::run(Connection& connection, const Config& config, ConversionStep step,
                                                   ConversionOptions options, Deadline deadline) {
@@ -165,12 +155,11 @@ asio::awaitable<void> Conversion::make_lean_tables() {
                     fmt::format("{}: schema {} cannot be converted: {}; nothing was changed", connection_.shown(),
                                 sql_.schema().quoted(), all));
     }
-    const std::string program = config_.program.empty() ? fmt::format("marketdb {}", version()) : config_.program;
     std::string source = fmt::format(
         "WITH made AS (INSERT INTO {} (kind, name, program, host, started_at, rows) VALUES ('migration', {}, {}, {}, "
         "now(), 0) RETURNING id) UPDATE {} SET source_id = (SELECT id FROM made), phase = 'copying'",
-        sql_.next().table("sources"), literal(sql_.schema().text()), literal(program), literal(host_name()),
-        sql_.before().table("state"));
+        sql_.next().table("sources"), literal(sql_.schema().text()), literal(core::program_name(config_)),
+        literal(core::host_name()), sql_.before().table("state"));
     co_await transact(std::move(source));
 }
 
@@ -295,9 +284,9 @@ asio::awaitable<void> Conversion::down(ConversionOptions options) {
         add("rows", rows.text(row, 0), came_back ? "brought back" : "left behind", rows.text(row, 1)).rows =
             rows.integer(row, 2);
     }
-    std::string text =
-        fmt::format("SELECT {0}.let_go(); {1} SELECT {0}.move_old_back(); DROP SCHEMA {0} CASCADE; COMMIT",
-                    sql_.before().quoted(), sql_.drop_lean());
+    std::string text = fmt::format(
+        "SELECT {0}.take_everything('prepare_lean'); {1} SELECT {0}.move_old_back(); DROP SCHEMA {0} CASCADE; COMMIT",
+        sql_.before().quoted(), sql_.drop_lean());
     co_await end_with(std::move(text));
     report_.phase = "existing";
 }

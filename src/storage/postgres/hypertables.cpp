@@ -68,12 +68,13 @@ asio::awaitable<void> make_hypertables(Connection& connection, const SchemaName&
     co_await connection.run_text(std::move(text), deadline);
 }
 
-std::string without_partitions(std::string statement) {
+bool remove_partitions(std::string& statement) {
     constexpr std::string_view kPartitions = " PARTITION BY RANGE (\"timestamp\")";
+    const std::size_t before = statement.size();
     for (std::size_t at = statement.find(kPartitions); at != std::string::npos; at = statement.find(kPartitions)) {
         statement.erase(at, kPartitions.size());
     }
-    return statement;
+    return statement.size() != before;
 }
 
 }  // namespace marketdb::storage::postgres

@@ -29,7 +29,7 @@ struct Timescale {
 /// Errors: schema_mismatch  TimescaleDB is not installed in this database, or its triggers have no transition tables yet.
 boost::asio::awaitable<void> make_hypertables(Connection& connection, const SchemaName& schema, Deadline deadline);
 
-/// A statement of a migration, so that its tables are made in one piece.
-[[nodiscard]] std::string without_partitions(std::string statement);
+/// Changes a statement of a migration so that its tables are made in one piece. False: it makes none that are partitioned.
+bool remove_partitions(std::string& statement);
 
 }  // namespace marketdb::storage::postgres

@@ -9,6 +9,7 @@
 #include <marketdb/clock.hpp>
 #include <marketdb/error.hpp>
 
+#include "core/identity.hpp"
 #include "storage/postgres/fill.hpp"
 #include "storage/postgres/hypertables.hpp"
 #include "storage/postgres/migrations.hpp"
@@ -105,9 +106,6 @@ asio::awaitable<std::vector<MigrationStep>> Migrator::run_up(Deadline deadline) 
         // A new schema gets all its tables at once: stopped in the middle it is still empty, not old.
         const std::size_t end = begun == 0 ? known.size() : begun + 1;
         for (std::size_t i = begun; i < end; ++i) co_await apply(known[i], catalogue.schema(), deadline);
-        if (begun == 0 && config_.postgres.hypertables) {
-            co_await make_hypertables(connection_, catalogue.schema(), deadline);
-        }
         co_await commit(connection_, deadline);
         for (std::size_t i = begun; i < end; ++i) {
             done.push_back(shown(known[i], catalogue.schema(), true, now(config_), known[i].up));
@@ -119,17 +117,19 @@ asio::awaitable<std::vector<MigrationStep>> Migrator::run_up(Deadline deadline) 
 }
 
 asio::awaitable<void> Migrator::apply(const Migration& step, const SchemaName& schema, Deadline deadline) {
+    bool wants_hypertables = false;
     for (const std::string& statement : step.up) {
         std::string text = for_schema(statement, schema);
-        if (config_.postgres.hypertables) text = without_partitions(std::move(text));
+        if (config_.postgres.hypertables && remove_partitions(text)) wants_hypertables = true;
         co_await connection_.run_text(std::move(text), deadline);
     }
+    if (wants_hypertables) co_await make_hypertables(connection_, schema, deadline);
     const std::string sql = fmt::format(
         "INSERT INTO {} (version, name, checksum, min_reader, min_writer, applied_at, program) VALUES ($1, $2, $3, $4, "
         "$5, "
         "$6, $7)",
         schema.table("schema_migrations"));
-    const std::string maker = program();
+    const std::string maker = core::program_name(config_);
     Parameters parameters;
     parameters.add(static_cast<std::int32_t>(step.version));
     parameters.add(step.name);
@@ -183,10 +183,6 @@ asio::awaitable<void> Migrator::require_no_rows(const Migration& step, const Sch
                     fmt::format("{}: version {} cannot be undone: {} has rows; nothing was changed",
                                 connection_.shown(), step.version, table));
     }
-}
-
-std::string Migrator::program() const {
-    return config_.program.empty() ? fmt::format("marketdb {}", version()) : config_.program;
 }
 
 }  // namespace marketdb::storage::postgres

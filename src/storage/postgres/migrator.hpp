@@ -42,7 +42,6 @@ class Migrator {
     awaitable<void> apply(const Migration& step, const SchemaName& schema, Deadline deadline);
     awaitable<void> undo(const Migration& step, const SchemaName& schema, Deadline deadline);
     awaitable<void> require_no_rows(const Migration& step, const SchemaName& schema, Deadline deadline);
-    [[nodiscard]] std::string program() const;
 
     Connection& connection_;
     const Config& config_;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/identity.hpp"
 #include "storage/sqlite/migrator.hpp"
 #include "storage/sqlite/transaction.hpp"
 
@@ -137,7 +138,7 @@ std::vector<MigrationStep> Database::migrate_up(const Control& control) {
     if (config_.open_mode != OpenMode::create) require_file();
     const Visit visit(*this, wanted_access(), control);
     if (!may_write()) throw Error(ErrorCode::read_only, path_ + ": was opened read-only");
-    return Migrator(*connection_, lock_).up(program(), now(), control);
+    return Migrator(*connection_, lock_).up(core::program_name(config_), now(), control);
 }
 
 std::vector<MigrationStep> Database::migrate_down(std::uint32_t version, const Control& control) {

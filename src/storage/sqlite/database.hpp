@@ -89,7 +89,6 @@ class Database {
     void disconnect() noexcept;
     [[nodiscard]] bool may_remove_log() noexcept;
     [[nodiscard]] Timestamp now() const;
-    [[nodiscard]] std::string program() const;
     void say(std::string_view text) const noexcept;
 
     const Config& config_;

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "core/identity.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/migrator.hpp"
 #include "storage/sqlite/transaction.hpp"
@@ -165,7 +166,7 @@ void Database::require_schema(const Control& control) {
     std::vector<AppliedMigration> applied = migrator.applied();
     const bool may_create = config_.open_mode == OpenMode::create && applied.empty();
     if (may_write() && (may_create || config_.migrate)) {
-        migrator.up(program(), now(), control);
+        migrator.up(core::program_name(config_), now(), control);
         applied = migrator.applied();
     }
     require_usable(known, applied, may_write() ? SchemaUse::write : SchemaUse::read, path_);
@@ -249,10 +250,6 @@ void Database::abandon() noexcept {
 }
 
 Timestamp Database::now() const { return (config_.clock ? config_.clock : system_clock())->now(); }
-
-std::string Database::program() const {
-    return config_.program.empty() ? fmt::format("marketdb {}", version()) : config_.program;
-}
 
 void Database::say(std::string_view text) const noexcept {
     try {

@@ -296,26 +296,19 @@ BEGIN
 END
 $body$;
 
--- Keeps everybody out, and takes away what hangs on the old tables. What hangs there is locked only briefly: who reads a view
--- has it before our tables.
-CREATE FUNCTION {before}.take_everything() RETURNS void
+-- Keeps everybody out, lets a function of this schema prepare what comes (or refuse it), and takes away what hangs on the tables.
+-- What hangs there is locked only briefly: who reads a view has it before our tables.
+CREATE FUNCTION {before}.take_everything(preparation text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
     max_tries CONSTANT integer := 5;
     one record;
-    wrong text;
 BEGIN
     FOR try IN 1..max_tries LOOP
         BEGIN
             PERFORM {before}.lock_tables('ACCESS EXCLUSIVE', true);
-            PERFORM {before}.note_hanging();
-            SELECT string_agg(format('%s %s: %s', h.kind, h.name, h.refusal), '; ') INTO wrong
-            FROM {before}.hanging AS h WHERE h.refusal IS NOT NULL;
-            IF wrong IS NOT NULL THEN
-                RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_table_definition';
-            END IF;
-            PERFORM {before}.end_noting();
+            EXECUTE format('SELECT %I.%I()', {before_text}, preparation);
             -- The texts below mean what they mean in this path.
             PERFORM set_config('search_path', quote_ident({schema_text}), true);
             PERFORM set_config('lock_timeout', '200ms', true);
@@ -331,6 +324,23 @@ BEGIN
         END;
         PERFORM pg_sleep(0.2);
     END LOOP;
+END
+$body$;
+
+-- Of the old tables: what hangs on them, which may have changed since the plan.
+CREATE FUNCTION {before}.prepare_old() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $body$
+DECLARE
+    wrong text;
+BEGIN
+    PERFORM {before}.note_hanging();
+    SELECT string_agg(format('%s %s: %s', h.kind, h.name, h.refusal), '; ') INTO wrong
+    FROM {before}.hanging AS h WHERE h.refusal IS NOT NULL;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_table_definition';
+    END IF;
+    PERFORM {before}.end_noting();
 END
 $body$;
 
@@ -364,7 +374,7 @@ BEGIN
     UPDATE {next}.sources SET finished_at = now(), rows = (SELECT coalesce(sum(s.rows), 0) FROM {next}.series AS s)
     WHERE id = (SELECT s.source_id FROM {before}.state AS s);
 
-    PERFORM {before}.take_everything();
+    PERFORM {before}.take_everything('prepare_old');
     PERFORM {before}.move_old_away();
     PERFORM {before}.move_lean_in();
     PERFORM set_config('search_path', quote_ident({schema_text}), true);

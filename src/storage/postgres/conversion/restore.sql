@@ -284,42 +284,23 @@ BEGIN
 END
 $body$;
 
--- Takes away what hangs on the lean tables, which are dropped next.
-CREATE FUNCTION {before}.let_go() RETURNS void
+-- Of the lean tables: nothing that was made since then may hang on them.
+CREATE FUNCTION {before}.prepare_lean() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
-    max_tries CONSTANT integer := 5;
-    one record;
     unknown text;
 BEGIN
-    FOR try IN 1..max_tries LOOP
-        BEGIN
-            PERFORM {before}.lock_tables('ACCESS EXCLUSIVE', true);
-            PERFORM set_config('search_path', quote_ident({schema_text}), true);
-            SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', d.kind, d.name), ', ') INTO unknown
-            FROM {before}.dependents AS d
-            WHERE d.kind NOT IN ('grant', 'trigger', 'object')
-              AND NOT EXISTS (SELECT FROM {before}.hanging AS h WHERE h.kind = d.kind AND h.name = d.name);
-            IF unknown IS NOT NULL THEN
-                RAISE EXCEPTION 'made since then on the lean tables: %; drop them first', unknown
-                    USING ERRCODE = 'invalid_table_definition';
-            END IF;
-            -- Views only briefly: who reads one has it before our tables.
-            PERFORM set_config('lock_timeout', '200ms', true);
-            LOCK TABLE {schema}.quotes, {schema}.latest_quotes, {schema}.funding IN ACCESS EXCLUSIVE MODE;
-            FOR one IN SELECT * FROM {before}.hanging AS h WHERE h.drop_sql <> '' ORDER BY h.place DESC, h.number LOOP
-                EXECUTE one.drop_sql;
-            END LOOP;
-            PERFORM set_config('lock_timeout', '5s', true);
-            RETURN;
-        EXCEPTION WHEN lock_not_available THEN
-            IF try = max_tries THEN
-                RAISE;
-            END IF;
-        END;
-        PERFORM pg_sleep(0.2);
-    END LOOP;
+    PERFORM set_config('search_path', quote_ident({schema_text}), true);
+    SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', d.kind, d.name), ', ') INTO unknown
+    FROM {before}.dependents AS d
+    WHERE d.kind NOT IN ('grant', 'trigger', 'object')
+      AND NOT EXISTS (SELECT FROM {before}.hanging AS h WHERE h.kind = d.kind AND h.name = d.name);
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION 'made since then on the lean tables: %; drop them first', unknown USING ERRCODE = 'invalid_table_definition';
+    END IF;
+    PERFORM set_config('lock_timeout', '200ms', true);
+    LOCK TABLE {schema}.quotes, {schema}.latest_quotes, {schema}.funding IN ACCESS EXCLUSIVE MODE;
 END
 $body$;
 
