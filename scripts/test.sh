@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, runs the tests, and prints a total as its last line.
+# What failed is said once more before it, with what it printed.
 #   scripts/test.sh          all tests but those labelled `long`, with line coverage, then with ASan and UBSan
 #   scripts/test.sh --all    these, `long`, TSan, the release build (on hypertables too, where TimescaleDB is installed), and
 #                            clang-tidy on every file
@@ -17,6 +18,7 @@ passed=0 failed=0 skipped=0 problems=()
 
 total() {
     local status=$?
+    [[ ! -s build/failures.txt ]] || { echo "== what failed" && cat build/failures.txt; }
     for problem in "${problems[@]}"; do
         echo "test.sh: $problem" >&2
         status=1
@@ -51,6 +53,7 @@ run_tests() {
     [[ -s $report ]] || { problems+=("$preset: ctest gave no report") && return; }
     all=$(count tests "$report") bad=$(count failures "$report")
     not_run=$(($(count skipped "$report") + $(count disabled "$report")))
+    sed -n "/<testcase .*status=\"fail\"/,/<\\/testcase>/ { s/^\t*/$preset: /; p }" "$report" >>build/failures.txt
     passed=$((passed + all - bad - not_run)) failed=$((failed + bad)) skipped=$((skipped + not_run))
     if [[ $status -ne 0 && $bad -eq 0 ]]; then
         problems+=("$preset: ctest failed with $status")
@@ -65,6 +68,7 @@ coverage() {
 }
 
 mkdir -p build
+rm -f build/failures.txt
 scripts/install_deps.sh build test
 if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER=ccache
