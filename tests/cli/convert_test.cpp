@@ -64,7 +64,7 @@ TEST_F(ConvertPostgres, KilledAfterEveryStepItGoesOn) {
     int kills = 0;
     for (bool is_done = false; !is_done && kills < 200;) {
         Program program(
-            folder(), {"--db", database_.url(), "migrate", "up", "--yes", "--despite-sessions", "--piece-rows", "500"});
+            folder(), {"--db", database_.url(), "migrate", "up", "--yes", "--despite-sessions", "--piece-rows", "200"});
         ASSERT_TRUE(wait_until([&] { return progress() != last_seen; }, std::chrono::seconds(60)));
         last_seen = progress();
         program.send_signal(SIGKILL);

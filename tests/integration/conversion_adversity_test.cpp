@@ -336,7 +336,7 @@ TEST(PostgresConversionAdversity, EndedAfterEveryStepItGoesOn) {
     std::string last_seen = progress(watcher);
     Rows ends;
     ConversionOptions options = despite_tests_sessions();
-    options.piece_rows = 400;
+    options.piece_rows = 200;
     bool is_done = false;
     while (!is_done && ends.size() < 200) {
         Attempt attempt(settings, ConversionStep::up, options);
