@@ -259,6 +259,9 @@ void describe_upkeep(CLI::App& app, CommandLine& line) {
     init->add_flag("--hypertables", line.init.hypertables,
                    "Make book tickers and trades hypertables of TimescaleDB, which has to be installed in the database")
         ->excludes(roles);
+    init->add_flag("--side-tables", line.init.side_tables,
+                   "Beside an existing schema: make a schema named marketdb for sources and rows that were set aside")
+        ->excludes(roles);
     init->callback([&line, roles] {
         line.init.prints_roles = roles->count() > 0;
         line.run = [&line] { return run_init(line.global, line.init); };

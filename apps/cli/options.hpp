@@ -80,6 +80,7 @@ struct StatsOptions {
 struct InitOptions {
     bool prints_roles = false;
     bool hypertables = false;
+    bool side_tables = false;
     std::string which;  ///< owner, writer or reader; empty: all three.
     std::string owner, writer, reader;
 };

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <marketdb/clock.hpp>
 #include <marketdb/config.hpp>
 #include <marketdb/error.hpp>
 #include <marketdb/roles.hpp>
@@ -110,17 +110,22 @@ CleanupResult clean_up(Session& session, const CleanupOptions& options) {
 int run_init(const GlobalOptions& global, const InitOptions& options) {
     DatabaseChoice choice = choose_database(global);
     if (options.prints_roles) return print_roles(choice, options);
-    if (options.hypertables && choice.config.engine != EngineKind::postgres) {
-        throw UsageError("--hypertables: " + choice.name() + " is no PostgreSQL database");
+    const bool is_postgres = choice.config.engine == EngineKind::postgres;
+    for (const auto& [is_asked, name] :
+         {std::pair(options.hypertables, "--hypertables"), std::pair(options.side_tables, "--side-tables")}) {
+        if (is_asked && !is_postgres)
+            throw UsageError(fmt::format("{}: {} is no PostgreSQL database", name, choice.name()));
     }
     if (options.hypertables) choice.config.postgres.hypertables = true;
-    const bool is_file = choice.config.engine == EngineKind::sqlite && choice.config.sqlite_path != ":memory:";
-    const bool was_there = is_file && std::filesystem::exists(choice.config.sqlite_path);
+    if (options.side_tables) choice.config.postgres.side_tables = true;
+    const Timestamp begun = system_clock()->now();
     Session session(std::move(choice), Access::create);
     const DatabaseStats stats = session.stats();
+    const bool is_own = stats.schema_version > 0;
+    const bool was_there = !is_own || session.migrate_status().steps.front().applied_at < begun;
     session.close();
-    output().line(fmt::format("{} {}: {}, schema version {}", was_there ? "ready:" : "made", session.name(),
-                              stats.engine, stats.schema_version));
+    output().line(fmt::format("{} {}: {}{}", was_there ? "ready:" : "made", session.name(), stats.engine,
+                              is_own ? fmt::format(", schema version {}", stats.schema_version) : std::string()));
     output().flush();
     if (options.hypertables && !stats.has_hypertables) warn("its tables were there before, and are no hypertables");
     return kOk;

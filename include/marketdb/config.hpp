@@ -51,6 +51,9 @@ struct PostgresConfig {
     std::uint32_t statement_cache_size = 1024;
     /// Where the tables are made: book tickers and trades become hypertables of TimescaleDB (2.18 or newer, either edition).
     bool hypertables = false;
+    /// Of an existing schema: makes, in a schema named `marketdb` beside it, tables for sources and for rows that were set aside,
+    /// where the configuration may create. Without it they are used where they are.
+    bool side_tables = false;
 };
 
 /// All settings of a `DatabaseManager`. Every member has a default that suits an embedded database.

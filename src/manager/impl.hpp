@@ -212,7 +212,7 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<void> add_zero_balances(std::vector<Balance>& snapshot, Deadline deadline);
     void refuse_read_only() const;
     /// Errors: schema_mismatch  there is no table for rows that were set aside.
-    void require_own_tables() const;
+    void require_quarantine() const;
 
     [[nodiscard]] cache::LatestCache& latest_cache(Dataset dataset) const noexcept {
         return *latest_[static_cast<std::size_t>(dataset)];

@@ -46,7 +46,7 @@ class SourceRegister {
     awaitable<void> fill(storage::RowSpan rows, Deadline deadline);
 
  private:
-    [[nodiscard]] bool has_table() const noexcept { return engine_.capabilities().own_tables; }
+    [[nodiscard]] bool has_table() const noexcept { return engine_.capabilities().keeps_sources; }
     awaitable<SourceId> session(Deadline deadline);
     awaitable<bool> is_stored(SourceId id, Deadline deadline);
     awaitable<std::optional<Source>> find(SourceId id, Deadline deadline);

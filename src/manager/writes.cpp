@@ -78,10 +78,11 @@ void DatabaseManager::Impl::refuse_read_only() const {
     }
 }
 
-void DatabaseManager::Impl::require_own_tables() const {
-    if (engine_->capabilities().own_tables) return;
-    throw Error(ErrorCode::schema_mismatch,
-                config_.redacted_url() + ": an existing schema has no table for rows that were set aside");
+void DatabaseManager::Impl::require_quarantine() const {
+    if (engine_->capabilities().keeps_sources) return;
+    throw Error(ErrorCode::schema_mismatch, config_.redacted_url() +
+                                                ": an existing schema has no table for rows that were set aside; "
+                                                "`marketdb init --side-tables` makes one beside it");
 }
 
 bool DatabaseManager::Impl::is_known_id(const Table& table, std::int32_t id) const noexcept {
@@ -155,7 +156,7 @@ awaitable<WriteResult> DatabaseManager::Impl::write(RowSpan rows, const std::vec
     WriteResult result;
     refuse_read_only();
     const bool is_dataset = rows.table->dataset.has_value();
-    if (!is_dataset) require_own_tables();
+    if (!is_dataset) require_quarantine();
     if (rows.count == 0) co_return result;
     if (is_dataset) {
         co_await require_known(rows, unknown, deadline);

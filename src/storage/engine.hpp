@@ -56,7 +56,8 @@ struct Capabilities {
     bool unknown_side = true;
     bool unique_trades = true;
     bool dated_contracts = true;
-    bool own_tables = true;
+    bool own_tables = true;     ///< All of them are marketdb's own.
+    bool keeps_sources = true;  ///< Where rows come from, and rows that were set aside.
 };
 
 /// A database engine, type-erased: rows with their descriptor go in, a sink takes rows out. All or nothing, errors and

@@ -55,5 +55,21 @@ TEST_F(ExistingPostgres, ACopyRoundsOnlyIfItIsAllowedAndSaysThatTheRowsAreNotThe
     EXPECT_EQ(stored(), "0.00012346");
 }
 
+TEST_F(ExistingPostgres, SideTablesKeepWhatItHasNoPlaceFor) {
+    const std::string before = database_.definitions("desk");
+    write_file(kName, std::string(kFineQuote) + "binance,PEPEUSDT,never,1723161254187891,1,2,1,1\n");
+    const std::vector<std::string> import{"--db",       database_.url(), "import", "--allow-rounding",
+                                          "--on-error", "quarantine",    kName};
+    const Outcome refused = run(import);
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_NE(refused.err.find("`marketdb init --side-tables`"), std::string::npos) << refused.err;
+
+    EXPECT_EQ(answer({"--db", database_.url(), "init", "--side-tables"}).rfind("ready: postgresql://", 0), 0U);
+    EXPECT_EQ(run(import).code, 3) << "one row is set aside";
+    EXPECT_EQ(run(import).code, 0) << "the file was imported before";
+    EXPECT_NE(answer({"--db", database_.url(), "stats"}).find("quarantined rows 1"), std::string::npos);
+    EXPECT_EQ(database_.definitions("desk"), before);
+}
+
 }  // namespace
 }  // namespace marketdb::testing

@@ -64,6 +64,7 @@ TEST_F(Usage, AMistakeEndsWithTwoAndSaysWhatWasExpected) {
         {{"cleanup", "--older-than", "1d", "--dataset", "", "--yes"}, "--dataset: is empty; expected a value"},
         {{"cleanup", "--older-than", "1d", "--dataset", "candles"}, "--dataset: dataset 'candles'"},
         {{"init", "--hypertables"}, "is no PostgreSQL database"},
+        {{"init", "--side-tables"}, "is no PostgreSQL database"},
         {{"init", "--hypertables", "--roles"}, "--roles excludes --hypertables"},
         {{"migrate"}, "subcommand is required"},
         {{"migrate", "down", "--yes"}, "--to is required"},

@@ -389,7 +389,7 @@ std::vector<AllowedDifference> differences_of_reference_data() {
          .refused_for = {"symbols row 0", "column exchange_symbol", "is longer than 30 characters"},
          .tests = {"BadInput.ASymbolIsDataWhateverItIsSpelled"}},
         {.name = "ASource",
-         .needs = &Capabilities::own_tables,
+         .needs = &Capabilities::keeps_sources,
          .write =
              [](const Ground& on) {
                  Source source;
@@ -408,7 +408,7 @@ std::vector<AllowedDifference> differences_of_reference_data() {
                    "Writing.RowsWithoutASourceBelongToTheManagersSession",
                    "Writing.TheSourceOfARowChangesOnlyWhenTheRowIsUpdated"}},
         {.name = "RowsThatAreSetAside",
-         .needs = &Capabilities::own_tables,
+         .needs = &Capabilities::keeps_sources,
          .write =
              [](const Ground& on) {
                  Source source;

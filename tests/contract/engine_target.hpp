@@ -267,6 +267,7 @@ inline EngineTarget postgres_existing_target() {
     target.can.unique_trades = false;
     target.can.dated_contracts = false;
     target.can.own_tables = false;
+    target.can.keeps_sources = false;
     return target;
 }
 

@@ -133,7 +133,9 @@ class ImportTest : public EngineTest {
     }
 
     /// Names of sources as this store keeps them.
-    [[nodiscard]] Lines kept_sources(Lines names) const { return target().can.own_tables ? std::move(names) : Lines{}; }
+    [[nodiscard]] Lines kept_sources(Lines names) const {
+        return target().can.keeps_sources ? std::move(names) : Lines{};
+    }
 
     std::uint64_t count_quarantined() { return wait(db().get_database_stats()).quarantined; }
 

@@ -37,7 +37,7 @@ TEST_P(ImportInterrupted, AStoppedImportIsCompletedByTheNext) {
     EXPECT_EQ(rest.written, result(700, 0, 300));
     EXPECT_EQ(stored_sources(), kept_sources({"quotes.csv finished 1000"}));
     EXPECT_EQ(stored_quotes().size(), 1'000U);
-    EXPECT_EQ(import_whole(given).skipped, target().can.own_tables);
+    EXPECT_EQ(import_whole(given).skipped, target().can.keeps_sources);
 }
 
 TEST_P(ImportInterrupted, AStopWhileAFileIsValidatedStoresNothing) {

@@ -226,7 +226,7 @@ TEST_P(ImportRules, ADryRunTellsEverythingAndWritesNothing) {
 
     import_whole(given);
     const ImportReport later = import_whole(given, options);
-    EXPECT_EQ(later.skipped, target().can.own_tables);
+    EXPECT_EQ(later.skipped, target().can.keeps_sources);
     EXPECT_EQ(later.read, 4U);
 }
 
@@ -354,7 +354,7 @@ TEST_P(ImportRules, StandardInputIsImportedLikeAFile) {
     EXPECT_EQ(stored_sources(), kept_sources({"- finished 20000"}));
     {
         const StandardInput input(tardis_quotes(20'000));
-        EXPECT_EQ(import_whole("-", options).skipped, target().can.own_tables);
+        EXPECT_EQ(import_whole("-", options).skipped, target().can.keeps_sources);
     }
     {
         const StandardInput input(quotes_with_a_crossed_row());

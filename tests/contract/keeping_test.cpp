@@ -236,7 +236,7 @@ TEST_P(Keeping, StatisticsFollowEveryInsertUpdateAndCleanUp) {
     EXPECT_EQ(stats.active_exchanges, 1U);
     EXPECT_EQ(stats.symbols, 2U);
     EXPECT_EQ(stats.active_symbols, 2U);
-    EXPECT_EQ(stats.sources, target().can.own_tables ? 1U : 0U);
+    EXPECT_EQ(stats.sources, target().can.keeps_sources ? 1U : 0U);
 
     static_cast<void>(wait(db().cleanup_old_data()));
     stats = wait(db().get_database_stats());

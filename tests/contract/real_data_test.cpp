@@ -36,7 +36,7 @@ class RealData : public ImportTest {
     /// Imports a file, twice more to no effect, and returns the first report.
     ImportReport import_three_times(const std::filesystem::path& path) {
         const ImportReport first = import_whole(path);
-        EXPECT_EQ(import_whole(path).skipped, target().can.own_tables);
+        EXPECT_EQ(import_whole(path).skipped, target().can.keeps_sources);
         ImportOptions options;
         options.force = true;
         const ImportReport forced = import_whole(path, options);

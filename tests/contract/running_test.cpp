@@ -57,7 +57,7 @@ TEST_P(Running, ADeadlineInThePastIsATimeoutAndNothingIsStored) {
     late(db().get_book_ticker_history({}, past));
     late(db().get_database_stats(past));
     late(db().get_series_stats(past));
-    if (target().can.own_tables) late(db().get_sources({}, past));
+    if (target().can.keeps_sources) late(db().get_sources({}, past));
     late(db().refresh_reference(past));
     EXPECT_EQ(stored_quotes().size() + stored_trades().size() + stored_funding().size(), 0U);
     EXPECT_EQ(stored_balances().size(), 1U);

@@ -59,10 +59,11 @@ class ConversionDatabase {
     [[nodiscard]] std::vector<std::string> rows(const std::string& sql) const { return session()->rows(sql); }
     [[nodiscard]] std::string value(const std::string& sql) const { return session()->value(sql); }
 
-    /// All definitions, as pg_dump writes them, but for its random token.
-    [[nodiscard]] std::string definitions() const {
+    /// All definitions, or those of one schema, as pg_dump writes them, but for its random token.
+    [[nodiscard]] std::string definitions(const std::string& schema = "*") const {
         ServerProgram program;
-        program.arguments = {postgres_program("pg_dump"), "-s", "-d", PostgresServer::shared().conninfo(name_)};
+        program.arguments = {
+            postgres_program("pg_dump"), "-s", "-n", schema, "-d", PostgresServer::shared().conninfo(name_)};
         program.folder = "/";
         program.as_server_user = false;
         const std::string dump = run_program(program);

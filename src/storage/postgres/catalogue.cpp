@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "storage/postgres/hypertables.hpp"
 #include "storage/postgres/row_codec.hpp"
+#include "storage/postgres/side_tables.hpp"
 #include "storage/sql.hpp"
 
 namespace marketdb::storage::postgres {
@@ -95,6 +96,7 @@ asio::awaitable<Catalogue> Catalogue::read(Connection& connection, std::string s
         co_await catalogue.read_checks(connection, deadline);
         catalogue.tables_ = recognise(catalogue.relations_, catalogue.schema_, connection.shown());
         catalogue.is_existing_ = true;
+        co_await catalogue.read_side_tables(connection, deadline);
     }
     co_return catalogue;
 }
@@ -160,6 +162,20 @@ asio::awaitable<void> Catalogue::read_hypertables(Connection& connection, Deadli
     const Result names = co_await ask(connection, kHypertablesSql, deadline);
     for (int row = 0; row < names.rows(); ++row) hypertables_.insert(names.text(row, 0));
     timescale_ = co_await find_timescale(connection, deadline);
+}
+
+/// Those that an existing schema has no place for.
+asio::awaitable<void> Catalogue::read_side_tables(Connection& connection, Deadline deadline) {
+    const bool are_there = co_await has_side_tables(connection, schema_, deadline);
+    if (!are_there) co_return;
+    Catalogue beside;
+    beside.schema_ = SchemaName(kSideSchema);
+    co_await beside.read_relations(connection, deadline);
+    co_await beside.read_columns(connection, deadline);
+    beside.make_own_tables(connection.shown());
+    for (const Table* table : {&table_of<Source>(), &table_of<QuarantinedRow>()}) {
+        tables_[table] = beside.table(*table);
+    }
 }
 
 void Catalogue::make_own_tables(std::string_view where) {

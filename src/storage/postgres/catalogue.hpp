@@ -64,6 +64,7 @@ class Catalogue {
     boost::asio::awaitable<void> read_indexes(Connection& connection, Deadline deadline);
     boost::asio::awaitable<void> read_checks(Connection& connection, Deadline deadline);
     boost::asio::awaitable<void> read_hypertables(Connection& connection, Deadline deadline);
+    boost::asio::awaitable<void> read_side_tables(Connection& connection, Deadline deadline);
     boost::asio::awaitable<void> read_applied(Connection& connection, Deadline deadline);
     boost::asio::awaitable<Result> ask(Connection& connection, std::string_view sql, Deadline deadline) const;
     void make_own_tables(std::string_view where);

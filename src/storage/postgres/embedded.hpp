@@ -5,7 +5,7 @@
 
 namespace marketdb::storage::postgres {
 
-/// A file of `migrations/`, `roles/`, `conversion/` or `timescale/`, made part of the program by the build.
+/// A file of `migrations/`, `roles/`, `conversion/`, `timescale/` or `side_tables/`, made part of the program by the build.
 struct EmbeddedFile {
     std::string_view name;  ///< `0001_reference.up.sql`, `writer.sql`.
     std::string_view text;

@@ -285,6 +285,7 @@ Capabilities capabilities_of(const PhysicalTables& tables, const Relations& rela
     able.unique_trades = trades != tables.end() && trades->second.existing->has_unique_key;
     able.dated_contracts = has_column(tables, table_of<Symbol>(), "expires_at");
     able.own_tables = false;
+    able.keeps_sources = tables.contains(&table_of<Source>());
     return able;
 }
 

@@ -14,6 +14,7 @@
 #include "storage/postgres/migrations.hpp"
 #include "storage/postgres/migrator.hpp"
 #include "storage/postgres/remote_job.hpp"
+#include "storage/postgres/side_tables.hpp"
 #include "storage/postgres/transaction.hpp"
 
 namespace marketdb::storage::postgres {
@@ -135,7 +136,7 @@ asio::awaitable<void> PostgresEngine::open_here(Deadline deadline) {
 asio::awaitable<void> PostgresEngine::open_schema(Connection& connection, Deadline deadline) {
     Catalogue catalogue = co_await Catalogue::read(connection, config_.postgres.schema, deadline);
     if (catalogue.is_existing()) {
-        open_existing(catalogue);
+        catalogue = co_await open_existing(connection, std::move(catalogue), deadline);
     } else {
         catalogue = co_await open_own(connection, std::move(catalogue), deadline);
     }
@@ -146,6 +147,12 @@ asio::awaitable<void> PostgresEngine::open_schema(Connection& connection, Deadli
 
 asio::awaitable<Catalogue> PostgresEngine::open_own(Connection& connection, Catalogue catalogue, Deadline deadline) {
     require_ours(catalogue, connection.shown());
+    if (config_.postgres.side_tables) {
+        throw Error(ErrorCode::invalid_argument,
+                    fmt::format("{}: side tables are for an existing schema, and {} is none; marketdb's own has these "
+                                "tables itself; nothing was made",
+                                connection.shown(), catalogue.schema().quoted()));
+    }
     const bool may_write = config_.open_mode != OpenMode::read_only;
     const bool may_create = config_.open_mode == OpenMode::create && catalogue.is_empty();
     if (catalogue.is_empty() && !may_create) {
@@ -162,13 +169,20 @@ asio::awaitable<Catalogue> PostgresEngine::open_own(Connection& connection, Cata
     co_return catalogue;
 }
 
-void PostgresEngine::open_existing(Catalogue& catalogue) const {
+asio::awaitable<Catalogue> PostgresEngine::open_existing(Connection& connection, Catalogue catalogue,
+                                                         Deadline deadline) {
+    if (config_.postgres.side_tables && config_.open_mode == OpenMode::create) {
+        co_await make_side_tables(connection, catalogue.schema(), deadline);
+        catalogue = co_await Catalogue::read(connection, catalogue.schema().text(), deadline);
+    }
     catalogue.set_legacy_clock(config_.legacy_clock);
-    if (!config_.migrate || !config_.log) return;
-    config_.log(LogLevel::info,
-                fmt::format("migrations.enabled has no effect: schema {} is an existing schema and is used "
-                            "as it is",
-                            catalogue.schema().quoted()));
+    if (config_.migrate && config_.log) {
+        config_.log(LogLevel::info,
+                    fmt::format("migrations.enabled has no effect: schema {} is an existing schema and is used "
+                                "as it is",
+                                catalogue.schema().quoted()));
+    }
+    co_return catalogue;
 }
 
 asio::awaitable<void> PostgresEngine::close(Deadline) {

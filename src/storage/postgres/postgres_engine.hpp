@@ -75,7 +75,7 @@ class PostgresEngine final : public Engine {
     awaitable<void> open_here(Deadline deadline);
     awaitable<void> open_schema(Connection& connection, Deadline deadline);
     awaitable<Catalogue> open_own(Connection& connection, Catalogue catalogue, Deadline deadline);
-    void open_existing(Catalogue& catalogue) const;
+    awaitable<Catalogue> open_existing(Connection& connection, Catalogue catalogue, Deadline deadline);
     awaitable<void> close_here();
     awaitable<PoolStats> pool_stats_here();
     awaitable<MigrationStatus> status_here(Deadline deadline);

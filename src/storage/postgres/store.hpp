@@ -141,6 +141,7 @@ class Store {
     awaitable<Timestamp> newest_time(const PhysicalTable& table, Deadline deadline);
     awaitable<std::vector<SeriesInfo>> existing_series(std::optional<Dataset> dataset, Deadline deadline);
     awaitable<ChangeMarks> existing_marks(Deadline deadline);
+    awaitable<std::uint64_t> count(const PhysicalTable& table, Deadline deadline);
     awaitable<DatabaseStats> existing_stats(Deadline deadline);
     awaitable<DatasetStats> existing_dataset_stats(const PhysicalTable& table, Deadline deadline);
 

@@ -211,6 +211,13 @@ asio::awaitable<DatasetStats> Store::existing_dataset_stats(const PhysicalTable&
     co_return stats;
 }
 
+asio::awaitable<std::uint64_t> Store::count(const PhysicalTable& table, Deadline deadline) {
+    const std::string sql = fmt::format("SELECT count(*) FROM {}", table.name);
+    const Step step{sql, nullptr, true};
+    const Result found = co_await ask(step, deadline);
+    co_return static_cast<std::uint64_t>(found.integer(0, 0));
+}
+
 asio::awaitable<DatabaseStats> Store::existing_stats(Deadline deadline) {
     // The chunks of a hypertable lie in a schema of their own.
     const std::string counts = fmt::format(
@@ -234,6 +241,10 @@ asio::awaitable<DatabaseStats> Store::existing_stats(Deadline deadline) {
             one = co_await existing_dataset_stats(physical(table_of(dataset)), deadline);
         }
         stats.datasets.push_back(one);
+    }
+    if (catalogue_.has_table(table_of<Source>())) {
+        stats.sources = co_await count(physical(table_of<Source>()), deadline);
+        stats.quarantined = co_await count(physical(table_of<QuarantinedRow>()), deadline);
     }
     const auto number = [&](int column) { return static_cast<std::uint64_t>(found.integer(0, column)); };
     stats.exchanges = number(0);

@@ -241,6 +241,7 @@ TEST_F(ExistingSchema, SaysWhatItCanHold) {
     EXPECT_FALSE(able.unique_trades);
     EXPECT_FALSE(able.dated_contracts);
     EXPECT_FALSE(able.own_tables);
+    EXPECT_FALSE(able.keeps_sources);
 }
 
 TEST_F(ExistingSchema, AUniqueKeyOfTradesIsUsedWhereThereIsOne) {

@@ -1,0 +1,158 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <marketdb/transfer.hpp>
+
+#include "contract/import_fixture.hpp"
+#include "support/conversion_database.hpp"
+#include "support/expect.hpp"
+#include "support/temporary_folder.hpp"
+
+/// What an existing schema has no table for, beside it. (The suite is named so that it finds a server.)
+namespace marketdb::testing {
+namespace {
+
+/// A file with four good rows, and a bad one as its line 6.
+class PostgresSideTables : public ::testing::Test {
+ protected:
+    [[nodiscard]] static Config making(Config settings) {
+        settings.postgres.side_tables = true;
+        return settings;
+    }
+    static std::unique_ptr<DatabaseManager> open(Config settings) { return ExistingSchema::open(std::move(settings)); }
+
+    ImportReport import_bad_file(DatabaseManager& db) {
+        const std::string text = tardis_quotes(4) + "binance,BTCUSDT,yesterday,1723118400000000,2,101,100,1\n";
+        ImportOptions options;
+        options.on_error = OnError::quarantine;
+        return db.wait(import_file(db, write_file(folder_.path() / "quotes.csv", text), options));
+    }
+    static Source an_import() {
+        Source source;
+        source.kind = "import";
+        return source;
+    }
+    static std::vector<Source> imports(DatabaseManager& db) {
+        SourceFilter filter;
+        filter.kind = "import";
+        return db.wait(db.get_sources(filter));
+    }
+
+    TemporaryFolder folder_;
+    ConversionDatabase database_{{"complete"}};
+};
+
+TEST_F(PostgresSideTables, KeepSourcesAndRowsSetAsideAndLeaveTheExistingSchemaAsItIs) {
+    const std::string before = database_.definitions("desk");
+    ASSERT_NE(before.find("CREATE TABLE"), std::string::npos);
+    open(making(database_.config()));
+
+    // A program that was not told of them finds them.
+    const auto db = open(database_.config());
+    const ImportReport report = import_bad_file(*db);
+    EXPECT_EQ(report.error, "");
+    EXPECT_EQ(report.rejected, 1U);
+    EXPECT_EQ(report.written.inserted, 4U);
+    EXPECT_TRUE(import_bad_file(*db).skipped) << "the file was imported before";
+
+    const std::vector<Source> stored = imports(*db);
+    ASSERT_EQ(stored.size(), 1U);
+    EXPECT_EQ(stored[0].rows, 4);
+    EXPECT_NE(stored[0].name.str().find("quotes.csv"), std::string::npos);
+    EXPECT_EQ(database_.rows("SELECT line, dataset, text FROM marketdb.quarantined_rows"),
+              std::vector<std::string>{"6|book-tickers|binance,BTCUSDT,yesterday,1723118400000000,2,101,100,1"});
+    const DatabaseStats stats = db->wait(db->get_database_stats());
+    EXPECT_EQ(stats.sources, 1U);
+    EXPECT_EQ(stats.quarantined, 1U);
+    EXPECT_EQ(database_.definitions("desk"), before);
+}
+
+TEST_F(PostgresSideTables, WithoutThemRowsCannotBeSetAsideAndTheErrorSaysHowTheyCan) {
+    const auto db = open(database_.config());
+    expect_error(ErrorCode::schema_mismatch, [&] { import_bad_file(*db); }, {"`marketdb init --side-tables`"});
+    EXPECT_EQ(database_.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'marketdb'"), "0");
+}
+
+TEST_F(PostgresSideTables, SeveralProgramsMakeThemAtOnce) {
+    std::vector<std::future<std::size_t>> programs;
+    for (int i = 0; i < 4; ++i) {
+        programs.push_back(std::async(std::launch::async, [&] {
+            const auto db = open(making(database_.config()));
+            db->wait(db->begin_source(an_import()));
+            return imports(*db).size();
+        }));
+    }
+    for (auto& program : programs) EXPECT_GE(program.get(), 1U);
+    EXPECT_EQ(database_.value("SELECT count(*) FROM marketdb.sources"), "4");
+}
+
+TEST_F(PostgresSideTables, BelongToOneExistingSchema) {
+    open(making(database_.config()));
+    database_.run("CREATE SCHEMA other; SET search_path TO other");
+    const auto owner = database_.session();
+    owner->run("SET search_path TO other");
+    make_existing_tables(*owner, "complete");
+    Config other =
+        Config::from_url(PostgresServer::shared().url("schema=other", database_.value("SELECT current_database()")));
+    expect_error(ErrorCode::schema_mismatch, [&] { open(making(other)); },
+                 {R"(side tables of schema "other")", R"("desk")", "nothing was made"});
+    // It does not take the other's for its own either.
+    const auto db = open(other);
+    db->wait(db->begin_source(an_import()));
+    EXPECT_EQ(db->wait(db->get_sources()).size(), 0U);
+    EXPECT_EQ(database_.value("SELECT count(*) FROM marketdb.sources"), "0");
+}
+
+TEST_F(PostgresSideTables, ASchemaOfThatNameThatIsAnothersStaysAsItIs) {
+    const std::string name = database_.value("SELECT current_database()");
+    database_.run("CREATE SCHEMA marketdb");
+    // Even marketdb's own.
+    open(Config::from_url(PostgresServer::shared().url("schema=marketdb", name)));
+    expect_error(ErrorCode::schema_mismatch, [&] { open(making(database_.config())); },
+                 {"want a schema named marketdb, and there is one that is not theirs", "nothing was made"});
+    const auto db = open(database_.config());
+    db->wait(db->begin_source(an_import()));
+    EXPECT_EQ(database_.value("SELECT count(*) FROM marketdb.sources"), "0");
+}
+
+TEST_F(PostgresSideTables, AreRefusedWhereTheTablesAreOurOwn) {
+    database_.run("CREATE SCHEMA lean");
+    const std::string name = database_.value("SELECT current_database()");
+    const Config lean = Config::from_url(PostgresServer::shared().url("schema=lean", name));
+    expect_error(ErrorCode::invalid_argument, [&] { open(making(lean)); },
+                 {"side tables are for an existing schema", "nothing was made"});
+    EXPECT_EQ(database_.value("SELECT count(*) FROM pg_class WHERE relnamespace = 'lean'::regnamespace"), "0");
+}
+
+TEST_F(PostgresSideTables, AreMadeByNobodyWhoMayOnlyRead) {
+    Config reader = making(database_.config());
+    reader.open_mode = OpenMode::read_only;
+    open(reader);
+    EXPECT_EQ(database_.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'marketdb'"), "0");
+}
+
+TEST_F(PostgresSideTables, ARoleThatMayNotUseThemWorksWithoutThem) {
+    open(making(database_.config()));
+    database_.run("ALTER SCHEMA marketdb OWNER TO pg_database_owner; REVOKE ALL ON SCHEMA marketdb FROM PUBLIC");
+    const std::string role = "side_reader_" + std::to_string(::getpid());
+    PostgresServer::shared().run_sql(kTestDatabase, "CREATE ROLE " + role + " LOGIN");
+    database_.run("GRANT USAGE ON SCHEMA desk TO " + role + "; GRANT SELECT ON ALL TABLES IN SCHEMA desk TO " + role);
+    {
+        const std::string name = database_.value("SELECT current_database()");
+        Config settings = Config::from_url(PostgresServer::shared().url("schema=desk&user=" + role, name));
+        settings.open_mode = OpenMode::read_only;
+        const auto db = open(settings);
+        EXPECT_EQ(db->wait(db->get_sources()).size(), 0U);
+        EXPECT_GT(db->wait(db->get_book_ticker_history({})).rows.size(), 0U);
+    }
+    database_.run("REVOKE ALL ON SCHEMA desk FROM " + role + "; REVOKE ALL ON ALL TABLES IN SCHEMA desk FROM " + role);
+    PostgresServer::shared().run_sql(kTestDatabase, "DROP ROLE " + role);
+}
+
+}  // namespace
+}  // namespace marketdb::testing
