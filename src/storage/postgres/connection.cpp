@@ -1,15 +1,9 @@
 #include "storage/postgres/connection.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 
 #include <algorithm>
 #include <utility>
-
-#include <boost/asio/error.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
 
@@ -37,37 +31,19 @@ constexpr std::uint64_t kRowsBetweenChecks = 4096;
 
 }  // namespace
 
-/// What the socket has to say. The handlers of its waits may come after the connection has gone.
-struct Connection::Events {
-    /// Watches a descriptor of its own for the socket: libpq closes its own when a link breaks, and its number may be that of
-    /// another connection before this one is let go.
-    Events(const asio::any_io_executor& executor, int socket)
-        : descriptor(executor, ::fcntl(socket, F_DUPFD_CLOEXEC, 0)), wake(executor) {}
-
-    asio::posix::stream_descriptor descriptor;
-    asio::steady_timer wake;  // its waiter goes on at its time, or when it is cancelled because something happened
-    bool readable = false;
-    bool writable = false;
-    bool waits_for_read = false;
-    bool waits_for_write = false;
-    std::uint64_t notices = 0;
-};
-
 Connection::Connection(Link link, std::shared_ptr<const ConnectTarget> target, std::shared_ptr<Gate> gate,
                        const asio::any_io_executor& executor, std::size_t statements_kept)
     : link_(std::move(link)),
       target_(std::move(target)),
       gate_(std::move(gate)),
-      events_(std::make_shared<Events>(executor, PQsocket(link_.get()))),
+      watch_(std::make_shared<SocketWatch>(executor, PQsocket(link_.get()))),
       statements_kept_(statements_kept) {
     PQsetNoticeReceiver(
-        link_.get(), [](void* count, const PGresult*) { ++*static_cast<std::uint64_t*>(count); }, &events_->notices);
+        link_.get(), [](void* count, const PGresult*) { ++*static_cast<std::uint64_t*>(count); }, &notices_);
 }
 
 Connection::~Connection() {
-    // The handlers of waits that are still pending keep `events_`, but hear no more than that it is over.
-    boost::system::error_code ignored;
-    events_->descriptor.close(ignored);
+    watch_->close();
     PQsetNoticeReceiver(
         link_.get(), [](void*, const PGresult*) {}, nullptr);
     abandon_link(std::move(link_), *gate_);
@@ -90,55 +66,19 @@ void Connection::fail(const Result& result, std::string_view what) const {
     throw StatementError(std::move(said), what);
 }
 
-void Connection::arm_read() {
-    if (std::exchange(events_->waits_for_read, true)) return;
-    events_->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
-                                   [events = events_](const boost::system::error_code& failed) {
-                                       events->waits_for_read = false;
-                                       if (failed == asio::error::operation_aborted) return;
-                                       events->readable = true;
-                                       events->wake.cancel();
-                                   });
+void Connection::heed(SocketEvent event) {
+    if (event == SocketEvent::ready) return;
+    break_link();
+    if (event == SocketEvent::late) late();
+    if (event == SocketEvent::cancelled) {
+        throw Error(ErrorCode::cancelled, "the operation was cancelled and undone");
+    }
+    lost();
 }
 
-void Connection::arm_write() {
-    if (std::exchange(events_->waits_for_write, true)) return;
-    events_->descriptor.async_wait(asio::posix::stream_descriptor::wait_write,
-                                   [events = events_](const boost::system::error_code& failed) {
-                                       events->waits_for_write = false;
-                                       if (failed == asio::error::operation_aborted) return;
-                                       events->writable = true;
-                                       events->wake.cancel();
-                                   });
-}
-
-asio::awaitable<void> Connection::wait(Wait what, Deadline deadline) {
-    const bool wants_write = what == Wait::read_or_write;
+void Connection::require_socket() {
     // libpq has closed the socket of a link that broke: nothing will ever happen there, and its number may be another's.
-    if (PQsocket(link_.get()) < 0) {
-        break_link();
-        lost();
-    }
-    arm_read();
-    if (wants_write) arm_write();
-    while (!events_->readable && !(wants_write && events_->writable)) {
-        if (std::chrono::steady_clock::now() >= deadline.at) {
-            break_link();
-            late();
-        }
-        events_->wake.expires_at(deadline.at);
-        boost::system::error_code ignored;
-        // A cancelled timer is an event, or the wish of the caller; which of them is seen below.
-        co_await events_->wake.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-        const bool throws = co_await asio::this_coro::throw_if_cancelled();
-        if (throws && state.cancelled() != asio::cancellation_type::none) {
-            break_link();
-            throw Error(ErrorCode::cancelled, "the operation was cancelled and undone");
-        }
-    }
-    events_->readable = false;
-    events_->writable = false;
+    if (PQsocket(link_.get()) < 0) heed(SocketEvent::closed);
 }
 
 bool Connection::has_input() const noexcept {
@@ -164,17 +104,25 @@ asio::awaitable<void> Connection::flush(Deadline deadline) {
             if (PQstatus(link_.get()) == CONNECTION_BAD) co_return;
         }
         // Only waiting to write would stop for ever where the server waits for us to read.
-        co_await wait(Wait::read_or_write, deadline);
+        require_socket();
+        const SocketEvent event = co_await watch_->until_readable_or_writable(deadline);
+        heed(event);
         has_heard_ = has_heard_ || has_input();
         consume();
     }
 }
 
-asio::awaitable<Result> Connection::next_result(Deadline deadline) {
+asio::awaitable<void> Connection::until_answered(Deadline deadline) {
     while (PQisBusy(link_.get()) == 1) {
-        co_await wait(Wait::read, deadline);
+        require_socket();
+        const SocketEvent event = co_await watch_->until_readable(deadline);
+        heed(event);
         consume();
     }
+}
+
+asio::awaitable<Result> Connection::next_result(Deadline deadline) {
+    co_await until_answered(deadline);
     co_return Result(PQgetResult(link_.get()));
 }
 
@@ -242,12 +190,14 @@ asio::awaitable<std::vector<Result>> Connection::run(std::span<const Step> steps
     std::vector<Expected> expected;
     for (const Step& step : steps) send(step, expected);
     if (PQpipelineSync(link_.get()) != 1) lost();
-    co_await flush(deadline);
+    if (PQflush(link_.get()) != 0) co_await flush(deadline);
 
     std::vector<Result> results;
+    results.reserve(steps.size());
     Result refused;
     for (const Expected& one : expected) {
-        Result result = co_await next_result(deadline);
+        if (PQisBusy(link_.get()) == 1) co_await until_answered(deadline);
+        Result result(PQgetResult(link_.get()));
         const ExecStatusType status = PQresultStatus(result.handle());
         const bool is_done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
         if (!is_done && !one.prepares.empty()) forget(one.prepares);
@@ -258,10 +208,12 @@ asio::awaitable<std::vector<Result>> Connection::run(std::span<const Step> steps
         }
         if (PQstatus(link_.get()) == CONNECTION_BAD) break;
         // The end of this statement.
-        const Result end = co_await next_result(deadline);
+        if (PQisBusy(link_.get()) == 1) co_await until_answered(deadline);
+        const Result end(PQgetResult(link_.get()));
     }
     if (PQstatus(link_.get()) != CONNECTION_BAD) {
-        const Result sync = co_await next_result(deadline);
+        if (PQisBusy(link_.get()) == 1) co_await until_answered(deadline);
+        const Result sync(PQgetResult(link_.get()));
         broken_ = PQresultStatus(sync.handle()) != PGRES_PIPELINE_SYNC || PQexitPipelineMode(link_.get()) != 1;
     }
     if (refused.handle() != nullptr) fail(refused, "the database refused");
@@ -318,7 +270,7 @@ asio::awaitable<void> Connection::begin_copy(std::string sql, Deadline deadline)
     }
     has_heard_ = false;
     unknown_since_.reset();
-    notices_heard_ = events_->notices;
+    notices_heard_ = notices_;
 }
 
 asio::awaitable<void> Connection::send_copy(std::string_view bytes, Deadline deadline) {
@@ -355,7 +307,7 @@ bool Connection::seems_refused() {
         consume();
         // Looks at what has come.
         static_cast<void>(PQisBusy(link_.get()));
-        notices_heard_ = events_->notices;
+        notices_heard_ = notices_;
         if (notices_heard_ != before) {
             unknown_since_.reset();
         } else if (!unknown_since_) {
@@ -405,7 +357,9 @@ asio::awaitable<std::uint64_t> Connection::copy_out(std::string sql, CopyReader&
         if (length == -1) break;
         if (length == -2) lost();
         if (length == 0) {
-            co_await wait(Wait::read, deadline);
+            require_socket();
+            const SocketEvent event = co_await watch_->until_readable(deadline);
+            heed(event);
             consume();
             continue;
         }
@@ -446,9 +400,12 @@ asio::awaitable<void> Connection::roll_back(Deadline deadline) {
     }
 }
 
+bool Connection::is_whole() const noexcept {
+    return !broken_ && PQstatus(link_.get()) != CONNECTION_BAD && PQtransactionStatus(link_.get()) == PQTRANS_IDLE;
+}
+
 bool Connection::is_usable() noexcept {
-    if (broken_ || PQstatus(link_.get()) == CONNECTION_BAD) return false;
-    if (PQtransactionStatus(link_.get()) != PQTRANS_IDLE) return false;
+    if (!is_whole()) return false;
     // A server that ended the session has said why and hung up by now. libpq reads the one, and only then the other.
     while (has_input()) {
         if (PQconsumeInput(link_.get()) != 1) return false;

@@ -14,8 +14,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <marketdb/deadline.hpp>
 
@@ -23,6 +21,7 @@
 #include "storage/postgres/link.hpp"
 #include "storage/postgres/parameters.hpp"
 #include "storage/postgres/result.hpp"
+#include "storage/postgres/socket_watch.hpp"
 
 namespace marketdb::storage::postgres {
 
@@ -81,7 +80,9 @@ class Connection {
     /// Rolls back what is open. For the way out of a failed operation: it never throws, it just may not succeed.
     awaitable<void> roll_back(Deadline deadline);
 
-    /// Whether another operation may use it: alive, idle, outside a transaction. Looks at what has arrived meanwhile.
+    /// Whether the last operation left it idle and outside a transaction.
+    [[nodiscard]] bool is_whole() const noexcept;
+    /// Whether another operation may use it: whole, and the server has not hung up meanwhile. Asks the kernel.
     [[nodiscard]] bool is_usable() noexcept;
     /// Prepared statements are forgotten: the server's tables changed.
     void forget_statements() noexcept;
@@ -98,13 +99,10 @@ class Connection {
     static constexpr std::chrono::milliseconds kUnknownTimeout{-1};
 
  private:
-    struct Events;
-    enum class Wait : std::uint8_t { read, read_or_write };
-
     void require_alive() const;
-    awaitable<void> wait(Wait what, Deadline deadline);
-    void arm_read();
-    void arm_write();
+    /// Errors: what a wait that did not end well means for the operation.
+    void heed(SocketEvent event);
+    void require_socket();
     awaitable<void> flush(Deadline deadline);
     /// What a statement of a round trip is there for.
     struct Expected {
@@ -118,6 +116,8 @@ class Connection {
     [[nodiscard]] bool has_input() const noexcept;
     void consume();
     [[nodiscard]] bool seems_refused();
+    /// Until the next result can be had without waiting.
+    awaitable<void> until_answered(Deadline deadline);
     /// The next result; null at the end of a statement.
     awaitable<Result> next_result(Deadline deadline);
     awaitable<void> drain(Deadline deadline);
@@ -128,11 +128,12 @@ class Connection {
     Link link_;
     std::shared_ptr<const ConnectTarget> target_;
     std::shared_ptr<Gate> gate_;
-    std::shared_ptr<Events> events_;
+    std::shared_ptr<SocketWatch> watch_;
     bool broken_ = false;
 
     // Of the COPY that is under way: whether something came while it was sent, and since when it is not known what that is.
     bool has_heard_ = false;
+    std::uint64_t notices_ = 0;  // since it was made
     std::uint64_t notices_heard_ = 0;
     std::optional<std::chrono::steady_clock::time_point> unknown_since_;
 

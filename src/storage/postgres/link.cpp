@@ -155,7 +155,7 @@ Link connect(const ConnectTarget& target, Deadline deadline, const Gate& gate) {
 }  // namespace
 
 void FinishConnection::operator()(PGconn* connection) const noexcept {
-    if (::getpid() == process) PQfinish(connection);
+    if (process.is_here()) PQfinish(connection);
 }
 
 bool Gate::post(std::function<void()> function) {

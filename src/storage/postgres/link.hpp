@@ -1,8 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -18,6 +15,7 @@
 
 #include <marketdb/deadline.hpp>
 
+#include "core/process.hpp"
 #include "storage/postgres/connect_target.hpp"
 
 /// The parts of libpq that may block (names, files, connecting, asking the server to stop) run on threads of their own.
@@ -25,7 +23,7 @@ namespace marketdb::storage::postgres {
 
 /// Ends a session. In a child after fork() it does nothing: the session is the parent's.
 struct FinishConnection {
-    pid_t process = ::getpid();
+    core::ProcessMark process;
     void operator()(PGconn* connection) const noexcept;
 };
 /// A session with a server.

@@ -141,7 +141,9 @@ void Pool::give_back(std::unique_ptr<Connection> connection) noexcept {
     --busy_;
     const Moment now = steady_clock::now();
     connection->used_at = now;
-    if (closed_ || !connection->is_usable() || is_too_old(*connection, now)) {
+    // Who takes an idle one looks whether it is still alive; who waits for one gets it at once.
+    const bool is_good = waiters_.empty() ? connection->is_whole() : connection->is_usable();
+    if (closed_ || !is_good || is_too_old(*connection, now)) {
         ++dropped_;
         connection.reset();
         connect_if_wanted();

@@ -1,7 +1,5 @@
 #include "storage/postgres/postgres_engine.hpp"
 
-#include <unistd.h>
-
 #include <new>
 #include <utility>
 
@@ -52,13 +50,10 @@ Config for_one_session(Config config) {
 }  // namespace
 
 PostgresEngine::PostgresEngine(const Config& config, asio::any_io_executor executor)
-    : config_(config),
-      conversion_config_(for_one_session(config)),
-      process_(::getpid()),
-      executor_(std::move(executor)) {}
+    : config_(config), conversion_config_(for_one_session(config)), executor_(std::move(executor)) {}
 
 PostgresEngine::~PostgresEngine() {
-    if (::getpid() == process_) return;
+    if (process_.is_here()) return;
     // The executor's threads are not here, and nothing of the parent's may be touched.
     static_cast<void>(store_.release());
     static_cast<void>(new (std::nothrow) std::shared_ptr<Pool>(std::move(pool_)));
@@ -79,7 +74,7 @@ Deadline PostgresEngine::resolve(Deadline deadline) const {
 }
 
 void PostgresEngine::require_same_process() const {
-    if (::getpid() == process_) return;
+    if (process_.is_here()) return;
     throw Error(ErrorCode::closed,
                 "this process is a child (fork) of the one that opened the database; open it here anew");
 }
@@ -186,7 +181,7 @@ asio::awaitable<Catalogue> PostgresEngine::open_existing(Connection& connection,
 }
 
 asio::awaitable<void> PostgresEngine::close(Deadline) {
-    if (::getpid() != process_) co_return;
+    if (!process_.is_here()) co_return;
     // Letting go cannot be cancelled, not even by a wish from before.
     const bool throws_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);

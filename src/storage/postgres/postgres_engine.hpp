@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -12,6 +10,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include "core/process.hpp"
 #include "storage/engine.hpp"
 #include "storage/postgres/pool.hpp"
 #include "storage/postgres/store.hpp"
@@ -86,7 +85,7 @@ class PostgresEngine final : public Engine {
 
     const Config& config_;
     const Config conversion_config_;  // a conversion looks who else is connected: it has one session
-    const pid_t process_;
+    const core::ProcessMark process_;
     std::atomic<std::size_t> pending_{0};
     std::atomic<bool> open_{false};
     Capabilities capabilities_;  // set before open_

@@ -16,6 +16,13 @@ void append(std::string& list, std::string_view separator, std::string_view item
     list += item;
 }
 
+/// For the lists that every statement has: formatting them cost as much as sending them.
+void append(std::string& list, std::string_view prefix, const PhysicalColumn& column, std::string_view ending = {}) {
+    append(list, ", ", prefix);
+    list += column.name;
+    list += ending;
+}
+
 bool is_in(const std::vector<const Column*>& columns, const Column& column) {
     return std::find(columns.begin(), columns.end(), &column) != columns.end();
 }
@@ -44,8 +51,7 @@ std::vector<const PhysicalColumn*> key_of(const PhysicalTable& table) {
 std::string names(const std::vector<const PhysicalColumn*>& columns, std::string_view prefix = {},
                   std::string_view ending = {}) {
     std::string list;
-    for (const PhysicalColumn* column : columns)
-        append(list, ", ", fmt::format("{}{}{}", prefix, column->name, ending));
+    for (const PhysicalColumn* column : columns) append(list, prefix, *column, ending);
     return list;
 }
 
@@ -221,7 +227,14 @@ std::string unlike_stored(const PhysicalTable& table, const std::vector<const Ph
 /// The same upsert where no trigger counts. Without a unique key there is no conflict to act on, so what is stored already is
 /// updated beside the insert.
 std::string upsert_existing(const PhysicalTable& table, const std::vector<const PhysicalColumn*>& key,
-                            const TimeRange& range) {
+                            const TimeRange& range, Probe probe) {
+    // Of chunks and partitions the server does not say whether a row is new.
+    if (probe == Probe::none && table.existing->has_unique_key && !table.is_chunked()) {
+        return fmt::format(
+            "WITH written AS (INSERT INTO {} AS t ({}) SELECT {} {} ON CONFLICT ({}) {} RETURNING t.xmax = 0 AS "
+            "is_new) SELECT count(*), count(*) FILTER (WHERE is_new) FROM written",
+            table.name, written_list(table), written_list(table, "i."), given(table), names(key), on_conflict(table));
+    }
     const std::string wanted =
         fmt::format("WITH wanted AS MATERIALIZED (SELECT {}, t.{} IS NULL AS is_new {})", written_list(table, "i."),
                     key.front()->name, unlike_stored(table, key, range));
@@ -257,19 +270,19 @@ std::string SchemaName::table(std::string_view name) const {
 
 std::string column_list(const PhysicalTable& table, std::string_view prefix) {
     std::string list;
-    for (const PhysicalColumn& column : table.columns) append(list, ", ", fmt::format("{}{}", prefix, column.name));
+    for (const PhysicalColumn& column : table.columns) append(list, prefix, column);
     return list;
 }
 
 std::string written_list(const PhysicalTable& table, std::string_view prefix) {
     std::string list;
-    for (const PhysicalColumn& column : table.written) append(list, ", ", fmt::format("{}{}", prefix, column.name));
+    for (const PhysicalColumn& column : table.written) append(list, prefix, column);
     return list;
 }
 
 std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range, Probe probe) {
     const std::vector<const PhysicalColumn*> key = key_of(table);
-    if (!table.is_own()) return upsert_existing(table, key, range);
+    if (!table.is_own()) return upsert_existing(table, key, range, probe);
     std::string answer = "1";
     std::string widens;
     if (table.table->dataset) {
@@ -336,10 +349,20 @@ std::string is_of_series(const PhysicalTable& table, const SeriesKey& series) {
     return conditions;
 }
 
-std::string scan_sql(const PhysicalTable& table, const ScanRequest& request, const TimeRange& range,
-                     std::uint64_t limit) {
+std::string is_of_given_series(const PhysicalTable& table) {
     std::string conditions;
-    if (request.series) conditions = is_of_series(table, *request.series);
+    std::size_t number = 0;
+    for (const PhysicalColumn* column : columns_at(table, table.table->series)) {
+        append(conditions, " AND ", fmt::format("{} = ${}", column->name, ++number));
+    }
+    return conditions;
+}
+
+std::string scan_sql(const PhysicalTable& table, const ScanRequest& request, const TimeRange& range,
+                     std::uint64_t limit, SeriesAs series) {
+    std::string conditions;
+    if (request.series && series == SeriesAs::literal) conditions = is_of_series(table, *request.series);
+    if (request.series && series == SeriesAs::parameter) conditions = is_of_given_series(table);
     if (table.table->find(Role::event_time) != nullptr) add_range(conditions, table, range);
     const std::vector<const PhysicalColumn*> order =
         columns_at(table, scan_order(*table.table, request.series.has_value()));

@@ -73,9 +73,12 @@ inline constexpr std::int32_t kSeriesLocks = 512;
 inline constexpr std::string_view kInsertedSql =
     "SELECT coalesce(nullif(pg_catalog.current_setting('marketdb.inserted', true), ''), '0')::bigint";
 
-/// The query of a scan, values as literals, without a final semicolon. `range` and `limit` stand for the request's own.
+/// How a scan's statement names its series: `$1..` (one for each series column) makes a text that serves for all of them.
+enum class SeriesAs : std::uint8_t { literal, parameter };
+
+/// The query of a scan, all other values as literals, without a final semicolon. `range` and `limit` stand for the request's own.
 [[nodiscard]] std::string scan_sql(const PhysicalTable& table, const ScanRequest& request, const TimeRange& range,
-                                   std::uint64_t limit);
+                                   std::uint64_t limit, SeriesAs series = SeriesAs::literal);
 
 /// The newest row of each series of `$1..` (one array for each series column) within the range, each with its place in the
 /// arrays (from 1) in front.

@@ -32,6 +32,7 @@ const Store::Texts& Store::texts(const PhysicalTable& table) {
         made.update_one = update_one_sql(table);
     } else {
         made.copy_in = copy_in_sql(table);
+        if (table.table->dataset) made.latest = latest_sql(table, {});
     }
     return texts_.emplace(table.table, std::move(made)).first->second;
 }

@@ -82,6 +82,7 @@ class Store {
     /// SQL texts of one table, made once.
     struct Texts {
         std::string copy_in;
+        std::string latest;  ///< Of all time.
         std::string insert_one;
         std::string update_one;
     };
@@ -117,12 +118,14 @@ class Store {
     awaitable<bool> is_refused(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] bool is_worth_copying(const PhysicalTable& table, RowSpan rows);
     void note_collision(const PhysicalTable& table, RowSpan rows);
-    void note_changes(const PhysicalTable& table, bool all_rows);
+    /// Whether a large batch is expected to write every row, because the one before did.
+    [[nodiscard]] Probe probe_for(RowSpan rows) const;
+    void note_changes(RowSpan rows, std::uint64_t written);
 
     awaitable<std::uint64_t> scan_piece(const PhysicalTable& table, const ScanRequest& request, const TimeRange& range,
                                         std::uint64_t limit, RowSink& sink, Deadline deadline);
-    awaitable<std::uint64_t> query_rows(Connection& connection, const PhysicalTable& table, std::string_view sql,
-                                        RowSink& sink, Deadline deadline);
+    awaitable<std::uint64_t> query_rows(Connection& connection, const PhysicalTable& table, Step step, RowSink& sink,
+                                        Deadline deadline);
     awaitable<std::uint64_t> copy_rows(Connection& connection, const PhysicalTable& table, std::string_view sql,
                                        RowSink& sink, Deadline deadline);
     awaitable<std::vector<Timestamp>> newest_times(const PhysicalTable& table, std::span<const SeriesKey> series,

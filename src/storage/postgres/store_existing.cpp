@@ -89,7 +89,7 @@ asio::awaitable<WriteResult> Store::upsert_existing(Connection& connection, cons
     co_await begin(connection, begins, deadline);
     for (std::size_t first = 0; first < rows.count; first += kUpsertRowsAtOnce) {
         const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
-        const std::string sql = upsert_sql(table, schema(), range_to_read(table, part));
+        const std::string sql = upsert_sql(table, schema(), range_to_read(table, part), probe_for(part));
         parameters.clear();
         add_columns(parameters, table, part);
         const Step step{sql, &parameters, true};
@@ -98,6 +98,7 @@ asio::awaitable<WriteResult> Store::upsert_existing(Connection& connection, cons
         const auto inserted = std::min(written, static_cast<std::uint64_t>(answer.integer(0, 1)));
         result.inserted += inserted;
         result.updated += written - inserted;
+        note_changes(part, written);
     }
     result.unchanged = rows.count - result.inserted - result.updated;
     co_await commit(connection, deadline);

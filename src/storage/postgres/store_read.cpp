@@ -56,6 +56,19 @@ Parameters series_parameters(const PhysicalTable& table, std::span<const SeriesK
     return parameters;
 }
 
+/// One parameter for each column that tells series apart.
+Parameters series_parameters(const PhysicalTable& table, const SeriesKey& series) {
+    const Table& logical = *table.table;
+    std::vector<std::byte> row(logical.row_size);
+    set_series(logical, row.data(), series);
+    Parameters parameters;
+    for (const std::uint8_t index : logical.series) {
+        const PhysicalColumn* column = table.find(logical.at(index));
+        if (column != nullptr && column->orders) add_parameter(parameters, *column, row.data());
+    }
+    return parameters;
+}
+
 /// Bounds for the time of a row to go on after, beside those of the request.
 TimeRange range_of(const ScanRequest& request) {
     TimeRange range{request.start, request.end};
@@ -99,18 +112,24 @@ asio::awaitable<void> Store::scan(const ScanRequest& request, RowSink& sink, Dea
 asio::awaitable<std::uint64_t> Store::scan_piece(const PhysicalTable& table, const ScanRequest& request,
                                                  const TimeRange& range, std::uint64_t limit, RowSink& sink,
                                                  Deadline deadline) {
-    const std::string sql = scan_sql(table, request, range, limit);
+    const bool is_short = limit > 0 && limit <= kMaxRowsByQuery;
+    // The first or last rows of a series are asked for again and again. With bounds of the caller's own a kept plan would not
+    // know how much it reads.
+    const bool is_kept = is_short && request.series && request.after == nullptr && !is_present(request.start) &&
+                         !is_present(request.end);
+    const std::string sql = scan_sql(table, request, range, limit, is_kept ? SeriesAs::parameter : SeriesAs::literal);
+    const Parameters parameters = is_kept ? series_parameters(table, *request.series) : Parameters();
+    const Step step{sql, &parameters, is_kept};
     auto body = [&](Connection& connection) {
-        return limit > 0 && limit <= kMaxRowsByQuery ? query_rows(connection, table, sql, sink, deadline)
-                                                     : copy_rows(connection, table, sql, sink, deadline);
+        return is_short ? query_rows(connection, table, step, sink, deadline)
+                        : copy_rows(connection, table, sql, sink, deadline);
     };
     const std::uint64_t rows = co_await on_connection(pool_, body, deadline);
     co_return rows;
 }
 
-asio::awaitable<std::uint64_t> Store::query_rows(Connection& connection, const PhysicalTable& table,
-                                                 std::string_view sql, RowSink& sink, Deadline deadline) {
-    const Step step{sql};
+asio::awaitable<std::uint64_t> Store::query_rows(Connection& connection, const PhysicalTable& table, Step step,
+                                                 RowSink& sink, Deadline deadline) {
     const Result rows = co_await read_one(connection, step, deadline);
     for (int row = 0; row < rows.rows(); ++row) {
         decode_row(rows, row, 0, table, sink.slot());
@@ -197,10 +216,10 @@ asio::awaitable<void> Store::latest_within(const PhysicalTable& table, std::span
     std::vector<SeriesKey> wanted;
     wanted.reserve(places.size());
     for (const std::size_t place : places) wanted.push_back(series[place]);
-    const std::string sql = latest_sql(table, range);
-    const Parameters parameters = series_parameters(table, wanted);
     const bool has_bounds = is_present(range.start) || is_present(range.end);
-    const Step step{sql, &parameters, !has_bounds};
+    const std::string within = has_bounds ? latest_sql(table, range) : std::string();
+    const Parameters parameters = series_parameters(table, wanted);
+    const Step step{has_bounds ? within : texts(table).latest, &parameters, !has_bounds};
     const Result found = co_await ask(step, deadline);
     for (int row = 0; row < found.rows(); ++row) {
         const std::size_t place = places.at(static_cast<std::size_t>(found.integer(row, 0)) - 1);

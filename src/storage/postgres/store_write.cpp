@@ -135,9 +135,7 @@ asio::awaitable<WriteResult> Store::upsert(Connection& connection, const Physica
     Parameters parameters;
     for (std::size_t first = 0; first < rows.count; first += kUpsertRowsAtOnce) {
         const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
-        const bool probes = part.count < kMinUnprobedRows || !changing_.contains(table.table);
-        const std::string sql =
-            upsert_sql(table, schema(), partitions_.piece_of(table, part), probes ? Probe::stored_rows : Probe::none);
+        const std::string sql = upsert_sql(table, schema(), partitions_.piece_of(table, part), probe_for(part));
         set_upsert_parameters(parameters, table, part);
         const std::array steps{Step{sql, &parameters, true}, Step{kInsertedSql, nullptr, true}};
         std::vector<Result> answers;
@@ -151,18 +149,23 @@ asio::awaitable<WriteResult> Store::upsert(Connection& connection, const Physica
         const auto inserted = table.table->dataset ? static_cast<std::uint64_t>(answers[1].integer(0, 0)) : written;
         result.inserted += inserted;
         result.updated += written - inserted;
-        if (part.count >= kMinUnprobedRows) note_changes(table, written == part.count);
+        note_changes(part, written);
     }
     result.unchanged = rows.count - result.inserted - result.updated;
     co_await commit(connection, deadline);
     co_return result;
 }
 
-void Store::note_changes(const PhysicalTable& table, bool all_rows) {
-    if (all_rows) {
-        changing_.insert(table.table);
+Probe Store::probe_for(RowSpan rows) const {
+    return rows.count >= kMinUnprobedRows && changing_.contains(rows.table) ? Probe::none : Probe::stored_rows;
+}
+
+void Store::note_changes(RowSpan rows, std::uint64_t written) {
+    if (rows.count < kMinUnprobedRows) return;
+    if (written == rows.count) {
+        changing_.insert(rows.table);
     } else {
-        changing_.erase(table.table);
+        changing_.erase(rows.table);
     }
 }
 

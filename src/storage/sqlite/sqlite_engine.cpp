@@ -1,7 +1,5 @@
 #include "storage/sqlite/sqlite_engine.hpp"
 
-#include <unistd.h>
-
 #include <memory>
 #include <utility>
 
@@ -39,13 +37,10 @@ class SqliteEngine::Admission {
 };
 
 SqliteEngine::SqliteEngine(const Config& config)
-    : config_(config),
-      process_(::getpid()),
-      database_(std::make_unique<Database>(config)),
-      workers_(std::make_unique<Workers>(*database_)) {}
+    : config_(config), database_(std::make_unique<Database>(config)), workers_(std::make_unique<Workers>(*database_)) {}
 
 SqliteEngine::~SqliteEngine() {
-    if (::getpid() != process_) {
+    if (!process_.is_here()) {
         // The threads are not here, and closing a descriptor would drop the parent's locks.
         static_cast<void>(workers_.release());
         static_cast<void>(closer_.release());
@@ -65,7 +60,7 @@ Deadline SqliteEngine::resolve(Deadline deadline) const {
 }
 
 void SqliteEngine::require_same_process() const {
-    if (::getpid() == process_) return;
+    if (process_.is_here()) return;
     throw Error(ErrorCode::closed,
                 "this process is a child (fork) of the one that opened the database; open it here anew");
 }
@@ -109,7 +104,7 @@ asio::awaitable<void> SqliteEngine::open(Deadline deadline) {
 }
 
 asio::awaitable<void> SqliteEngine::close(Deadline deadline) {
-    if (::getpid() != process_) co_return;
+    if (!process_.is_here()) co_return;
     auto nothing = [](JobContext&) {};
     Job job(resolve(deadline), nothing);
     SqliteEngine* engine = this;

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/process.hpp"
 #include "storage/engine.hpp"
 #include "storage/sqlite/workers.hpp"
 
@@ -68,7 +69,7 @@ class SqliteEngine final : public Engine {
     void finish_close(Deadline deadline) noexcept;
 
     const Config& config_;
-    const int process_;
+    const core::ProcessMark process_;
     std::unique_ptr<Database> database_;
     std::unique_ptr<Workers> workers_;
     std::atomic<std::size_t> pending_{0};
