@@ -49,25 +49,41 @@ TEST_P(Writing, OneCallMayInsertUpdateLeaveAndFold) {
               (Lines{"+0ms #0 bid 100x1 ask 101x2", "+1000ms #0 bid 99x1 ask 101x2", "+2000ms #0 bid 3x1 ask 4x2"}));
 }
 
+/// A store may learn from a large batch how best to write the next.
 TEST_P(Writing, LargeBatchesAreCountedAlikeWhateverTheLastOneDid) {
-    constexpr int kRows = 2'500;
+    constexpr int kBatch = 2'500;
     const SymbolId symbol = make_symbol().id;
-    const auto batch = [&](double bid, int changed) {
+    const auto write = [&](int first, double bid, int step = 1) {
         std::vector<BookTicker> rows;
-        for (int i = 0; i < kRows; ++i) rows.push_back(quote(symbol, kNoon + i * 1ms, i < changed ? bid : 100, 200));
-        return rows;
+        for (int i = first; i < first + kBatch; ++i) {
+            rows.push_back(quote(symbol, kNoon + i * 1ms, i % step == 0 ? bid : 100, 200));
+        }
+        return store(rows);
     };
-    EXPECT_EQ(store(batch(0, 0)), result(kRows));
-    EXPECT_EQ(store(batch(101, kRows)), result(0, kRows));
-    EXPECT_EQ(store(batch(102, kRows)), result(0, kRows));
-    EXPECT_EQ(store(batch(102, kRows)), result(0, 0, kRows));
-    EXPECT_EQ(store(batch(102, kRows)), result(0, 0, kRows));
-    EXPECT_EQ(store(batch(103, kRows)), result(0, kRows));
-    EXPECT_EQ(store(batch(103, kRows - 1)), result(0, 1, kRows - 1));
+    // New rows twice, then half of them.
+    store(quote(symbol, kNoon, 100, 200));
+    EXPECT_EQ(write(0, 100), result(kBatch - 1, 0, 1));
+    EXPECT_EQ(write(kBatch, 100), result(kBatch));
+    EXPECT_EQ(write(2 * kBatch, 100), result(kBatch));
+    EXPECT_EQ(write(2 * kBatch + kBatch / 2, 100), result(kBatch / 2, 0, kBatch / 2));
+    // All of them changed twice, then all of them equal.
+    EXPECT_EQ(write(0, 101), result(0, kBatch));
+    EXPECT_EQ(write(0, 102), result(0, kBatch));
+    EXPECT_EQ(write(0, 102), result(0, 0, kBatch));
+    // All of them changed twice, then half of them.
+    EXPECT_EQ(write(0, 103), result(0, kBatch));
+    EXPECT_EQ(write(0, 100), result(0, kBatch));
+    EXPECT_EQ(write(0, 104, 2), result(0, kBatch / 2, kBatch / 2));
+    // All of them changed twice, then half of them new and half of the others changed.
+    EXPECT_EQ(write(kBatch, 105), result(0, kBatch));
+    EXPECT_EQ(write(kBatch, 100), result(0, kBatch));
+    EXPECT_EQ(write(3 * kBatch, 106, 2), result(kBatch / 2, kBatch / 4, kBatch / 4));
     reopen_if_shared();
-    EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, std::uint64_t{kRows});
+    EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, 4U * kBatch);
     const std::vector<BookTicker> stored = wait(db().get_book_ticker_history()).rows;
-    EXPECT_EQ(stored.front().bid_price, 103);
+    EXPECT_EQ(stored.size(), 4U * kBatch);
+    EXPECT_EQ(stored.front().bid_price, 104);
+    EXPECT_EQ(stored.at(3 * kBatch).bid_price, 106);
     EXPECT_EQ(stored.back().bid_price, 100);
 }
 

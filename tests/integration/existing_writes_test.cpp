@@ -13,8 +13,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include <fmt/format.h>
-
 #include <marketdb/marketdb.hpp>
 
 #include "support/existing_schema.hpp"
@@ -130,41 +128,6 @@ TEST_F(PostgresExistingWrites, ABatchThatMetItsDeadlineIsStoredWholeWhenItIsSent
     EXPECT_EQ(db().wait(db().insert_trades(rows)).inserted, 300U);
     EXPECT_EQ(db().wait(db().insert_trades(rows)).unchanged, 300U);
     EXPECT_EQ(count("trade_snapshots"), "300");
-}
-
-/// Once a large batch wrote every row, the next is written without a look at what is stored.
-TEST_F(PostgresExistingWrites, LargeBatchesAreCountedAsWhatTheyDidWhateverTheOneBeforeDid) {
-    constexpr std::size_t kBatch = 2'500;
-    const std::vector<BookTicker> rows = many_quotes(4 * kBatch);
-    const auto write = [&](std::vector<BookTicker> batch) {
-        const WriteResult done = db().wait(db().insert_book_ticker_snapshots(std::move(batch)));
-        return fmt::format("{} new, {} changed, {} equal", done.inserted, done.updated, done.unchanged);
-    };
-    const auto half_changed = [](std::vector<BookTicker> batch) {
-        for (std::size_t i = 0; i < batch.size(); i += 2) batch[i].bid_qty += 1;
-        return batch;
-    };
-    EXPECT_EQ(write(part_of(rows, 0, kBatch)), "2500 new, 0 changed, 0 equal");
-    EXPECT_EQ(write(part_of(rows, kBatch, kBatch)), "2500 new, 0 changed, 0 equal");
-    EXPECT_EQ(write(part_of(rows, kBatch / 2, 2 * kBatch)), "1250 new, 0 changed, 3750 equal");
-    EXPECT_EQ(write(part_of(rows, 3 * kBatch, kBatch)), "2500 new, 0 changed, 0 equal");
-    EXPECT_EQ(write(half_changed(part_of(rows, 0, kBatch))), "0 new, 1250 changed, 1250 equal");
-    EXPECT_EQ(write(part_of(rows, 2 * kBatch + kBatch / 2, kBatch)), "1250 new, 0 changed, 1250 equal");
-    EXPECT_EQ(write(part_of(rows, 0, kBatch)), "0 new, 1250 changed, 1250 equal");
-    EXPECT_EQ(count("book_ticker_snapshots"), "10000");
-}
-
-/// All rows of a batch change, twice: the second time without a look.
-TEST_F(PostgresExistingWrites, LargeBatchesThatChangeEveryRowAreCountedAsChanged) {
-    std::vector<BookTicker> rows = many_quotes(2'500);
-    EXPECT_EQ(db().wait(db().insert_book_ticker_snapshots(rows)).inserted, rows.size());
-    for (int round = 0; round < 2; ++round) {
-        for (BookTicker& row : rows) row.bid_qty += 1;
-        const WriteResult done = db().wait(db().insert_book_ticker_snapshots(rows));
-        EXPECT_EQ(done.updated, rows.size());
-        EXPECT_EQ(done.inserted, 0U);
-    }
-    EXPECT_EQ(db().wait(db().insert_book_ticker_snapshots(rows)).unchanged, rows.size());
 }
 
 TEST_F(PostgresExistingWritesLong, AMillionQuotesInOneBatchAreStoredAndFoundUnchanged) {

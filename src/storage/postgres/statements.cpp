@@ -189,8 +189,9 @@ std::string literals(const std::vector<const PhysicalColumn*>& columns, const st
     return list;
 }
 
-void add_range(std::string& conditions, const PhysicalTable& table, const TimeRange& range) {
-    const std::string& time = table.name_of(*table.table->find(Role::event_time));
+void add_range(std::string& conditions, const PhysicalTable& table, const TimeRange& range,
+               std::string_view prefix = {}) {
+    const std::string time = fmt::format("{}{}", prefix, table.name_of(*table.table->find(Role::event_time)));
     if (is_present(range.start)) append(conditions, " AND ", fmt::format("{} >= {}", time, literal(range.start)));
     if (is_present(range.end)) append(conditions, " AND ", fmt::format("{} < {}", time, literal(range.end)));
 }
@@ -255,6 +256,19 @@ std::string upsert_existing(const PhysicalTable& table, const std::vector<const 
         wanted, insert, table.name, assignments_of(table, "w"), is_same);
 }
 
+/// A statement that writes rows of `t`, and what has to follow from them. Answers how many they are.
+std::string count_written(const PhysicalTable& table, const SchemaName& schema, std::string_view statement) {
+    std::string answer = "1";
+    std::string widens;
+    if (table.table->dataset) {
+        answer = fmt::format("{}, t.{} - t.{} AS skew", names(columns_at(table, table.table->series), "t."),
+                             table.name_of(*table.table->find(Role::received_at)),
+                             table.name_of(*table.table->find(Role::event_time)));
+        widens = widen_skew(table, schema, table.written.size() + 1);
+    }
+    return fmt::format("WITH written AS ({} RETURNING {}){} SELECT count(*) FROM written", statement, answer, widens);
+}
+
 /// The key's columns behind those of the series.
 std::vector<const PhysicalColumn*> rest_of_key(const PhysicalTable& table) {
     return columns_at(table, table.table->key.subspan(table.table->series.size()));
@@ -283,20 +297,19 @@ std::string written_list(const PhysicalTable& table, std::string_view prefix) {
 std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range, Probe probe) {
     const std::vector<const PhysicalColumn*> key = key_of(table);
     if (!table.is_own()) return upsert_existing(table, key, range, probe);
-    std::string answer = "1";
-    std::string widens;
-    if (table.table->dataset) {
-        answer = fmt::format("{}, {} - {} AS skew", names(columns_at(table, table.table->series)),
-                             table.name_of(*table.table->find(Role::received_at)),
-                             table.name_of(*table.table->find(Role::event_time)));
-        widens = widen_skew(table, schema, table.written.size() + 1);
-    }
-    return fmt::format(
-        "WITH written AS (INSERT INTO {} AS t ({}) SELECT {} {} ON CONFLICT ({}) {} RETURNING {}){} SELECT count(*) "
-        "FROM written",
-        table.name, written_list(table), written_list(table, "i."),
-        probe == Probe::stored_rows ? unlike_stored(table, key, range) : given(table), names(key), on_conflict(table),
-        answer, widens);
+    const std::string insert = fmt::format(
+        "INSERT INTO {} AS t ({}) SELECT {} {} ON CONFLICT ({}) {}", table.name, written_list(table),
+        written_list(table, "i."), probe == Probe::stored_rows ? unlike_stored(table, key, range) : given(table),
+        names(key), on_conflict(table));
+    return count_written(table, schema, insert);
+}
+
+std::string update_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range) {
+    std::string conditions = is_same_key(key_of(table), "i");
+    if (table.is_partitioned) add_range(conditions, table, range, "t.");
+    const std::string update = fmt::format("UPDATE {} AS t SET {} {} WHERE {} AND {}", table.name,
+                                           assignments_of(table, "i"), given(table), conditions, replaces(table, "i"));
+    return count_written(table, schema, update);
 }
 
 std::string copy_in_sql(const PhysicalTable& table) {

@@ -9,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -118,9 +117,14 @@ class Store {
     awaitable<bool> is_refused(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] bool is_worth_copying(const PhysicalTable& table, RowSpan rows);
     void note_collision(const PhysicalTable& table, RowSpan rows);
-    /// Whether a large batch is expected to write every row, because the one before did.
+    /// What a large batch is expected to do, because the one before did.
+    enum class Habit : std::uint8_t { mixed, writes_all, updates_all };
+    [[nodiscard]] Habit habit_of(RowSpan rows) const;
     [[nodiscard]] Probe probe_for(RowSpan rows) const;
-    void note_changes(RowSpan rows, std::uint64_t written);
+    /// Adds what was done with a part of a batch to the result.
+    void note_part(RowSpan rows, std::uint64_t inserted, std::uint64_t updated, WriteResult& result);
+    awaitable<std::vector<Result>> run_within(Connection& connection, std::span<const Step> steps, bool has_begun,
+                                              Deadline deadline);
 
     awaitable<std::uint64_t> scan_piece(const PhysicalTable& table, const ScanRequest& request, const TimeRange& range,
                                         std::uint64_t limit, RowSink& sink, Deadline deadline);
@@ -156,8 +160,7 @@ class Store {
     std::map<const Table*, Texts> texts_;
     /// Series whose last straight COPY met a row that was there already: how many batches they still go without it.
     std::map<std::pair<const Table*, SeriesKey>, std::uint32_t> without_copy_;
-    /// Tables whose last large upsert inserted or updated every row: the next one does not look at the stored rows first.
-    std::set<const Table*> changing_;
+    std::map<const Table*, Habit> habits_;  // of those that are not mixed
 };
 
 }  // namespace marketdb::storage::postgres

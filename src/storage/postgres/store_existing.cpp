@@ -96,9 +96,7 @@ asio::awaitable<WriteResult> Store::upsert_existing(Connection& connection, cons
         const Result answer = co_await connection.run_one(step, deadline);
         const auto written = static_cast<std::uint64_t>(answer.integer(0, 0));
         const auto inserted = std::min(written, static_cast<std::uint64_t>(answer.integer(0, 1)));
-        result.inserted += inserted;
-        result.updated += written - inserted;
-        note_changes(part, written);
+        note_part(part, inserted, written - inserted, result);
     }
     result.unchanged = rows.count - result.inserted - result.updated;
     co_await commit(connection, deadline);

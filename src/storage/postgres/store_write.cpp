@@ -129,43 +129,83 @@ asio::awaitable<WriteResult> Store::write_once(const PhysicalTable& table, RowSp
     co_return result;
 }
 
+asio::awaitable<std::vector<Result>> Store::run_within(Connection& connection, std::span<const Step> steps,
+                                                       bool has_begun, Deadline deadline) {
+    std::vector<Result> answers;
+    if (has_begun) {
+        answers = co_await connection.run(steps, deadline);
+    } else {
+        answers = co_await begin(connection, steps, deadline);
+    }
+    co_return answers;
+}
+
+/// How many rows of an upsert were inserted is asked for with the next statement; of the last one with the commit, and not at all
+/// if it wrote none.
 asio::awaitable<WriteResult> Store::upsert(Connection& connection, const PhysicalTable& table, RowSpan rows,
                                            Deadline deadline) {
     WriteResult result;
     Parameters parameters;
+    const Step ask_inserted{kInsertedSql, nullptr, true};
+    RowSpan part;
+    std::uint64_t updated = 0;  // of the part
+    std::uint64_t upserted = 0;
     for (std::size_t first = 0; first < rows.count; first += kUpsertRowsAtOnce) {
-        const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
-        const std::string sql = upsert_sql(table, schema(), partitions_.piece_of(table, part), probe_for(part));
-        set_upsert_parameters(parameters, table, part);
-        const std::array steps{Step{sql, &parameters, true}, Step{kInsertedSql, nullptr, true}};
-        std::vector<Result> answers;
-        if (first == 0) {
-            answers = co_await begin(connection, steps, deadline);
-        } else {
-            answers = co_await connection.run(steps, deadline);
+        bool has_begun = first > 0;
+        if (has_begun) {
+            std::uint64_t inserted = upserted;
+            // Only a dataset's trigger counts; rows of the others are never changed.
+            if (upserted > 0 && table.table->dataset) {
+                const Result answer = co_await connection.run_one(ask_inserted, deadline);
+                inserted = static_cast<std::uint64_t>(answer.integer(0, 0));
+            }
+            note_part(part, inserted, updated + upserted - inserted, result);
         }
-        const auto written = static_cast<std::uint64_t>(answers[0].integer(0, 0));
-        // Only a dataset's trigger counts; rows of the others are never changed.
-        const auto inserted = table.table->dataset ? static_cast<std::uint64_t>(answers[1].integer(0, 0)) : written;
-        result.inserted += inserted;
-        result.updated += written - inserted;
-        note_changes(part, written);
+        part = part_of(rows, first, kUpsertRowsAtOnce);
+        const TimeRange range = partitions_.piece_of(table, part);
+        Probe probe = probe_for(part);
+        updated = 0;
+        upserted = 0;
+        set_upsert_parameters(parameters, table, part);
+        if (habit_of(part) == Habit::updates_all) {
+            const std::string sql = update_sql(table, schema(), range);
+            const std::array steps{Step{kNoJoinsSql}, Step{sql, &parameters, true}};
+            const std::vector<Result> answers = co_await run_within(connection, steps, has_begun, deadline);
+            updated = static_cast<std::uint64_t>(answers[1].integer(0, 0));
+            has_begun = true;
+            probe = Probe::stored_rows;
+        }
+        if (updated == part.count) continue;
+        const std::string sql = upsert_sql(table, schema(), range, probe);
+        const Step step{sql, &parameters, true};
+        const std::span<const Step> steps(&step, 1);
+        const std::vector<Result> answers = co_await run_within(connection, steps, has_begun, deadline);
+        upserted = static_cast<std::uint64_t>(answers[0].integer(0, 0));
     }
+    const bool asks = upserted > 0 && table.table->dataset;
+    const std::span<const Step> last(&ask_inserted, asks ? 1 : 0);
+    const std::vector<Result> answers = co_await commit(connection, last, deadline);
+    const std::uint64_t inserted = asks ? static_cast<std::uint64_t>(answers[0].integer(0, 0)) : upserted;
+    note_part(part, inserted, updated + upserted - inserted, result);
     result.unchanged = rows.count - result.inserted - result.updated;
-    co_await commit(connection, deadline);
     co_return result;
 }
 
-Probe Store::probe_for(RowSpan rows) const {
-    return rows.count >= kMinUnprobedRows && changing_.contains(rows.table) ? Probe::none : Probe::stored_rows;
+Store::Habit Store::habit_of(RowSpan rows) const {
+    const auto found = habits_.find(rows.table);
+    return rows.count < kMinUnprobedRows || found == habits_.end() ? Habit::mixed : found->second;
 }
 
-void Store::note_changes(RowSpan rows, std::uint64_t written) {
+Probe Store::probe_for(RowSpan rows) const { return habit_of(rows) == Habit::mixed ? Probe::stored_rows : Probe::none; }
+
+void Store::note_part(RowSpan rows, std::uint64_t inserted, std::uint64_t updated, WriteResult& result) {
+    result.inserted += inserted;
+    result.updated += updated;
     if (rows.count < kMinUnprobedRows) return;
-    if (written == rows.count) {
-        changing_.insert(rows.table);
+    if (inserted + updated < rows.count) {
+        habits_.erase(rows.table);
     } else {
-        changing_.erase(rows.table);
+        habits_[rows.table] = inserted == 0 ? Habit::updates_all : Habit::writes_all;
     }
 }
 
