@@ -391,7 +391,7 @@ std::string scan_sql(const PhysicalTable& table, const ScanRequest& request, con
     return sql;
 }
 
-std::string latest_sql(const PhysicalTable& table, const TimeRange& range) {
+std::string latest_sql(const PhysicalTable& table, const TimeRange& range, Since since) {
     std::string arrays;
     std::string keys;
     std::string conditions;
@@ -403,6 +403,11 @@ std::string latest_sql(const PhysicalTable& table, const TimeRange& range) {
         append(conditions, " AND ", fmt::format("{} = k{}", column->name, number));
     }
     add_range(conditions, table, range);
+    if (since == Since::given) {
+        append(arrays, ", ", fmt::format("${}::timestamptz[]", ++number));
+        append(keys, ", ", "since");
+        append(conditions, " AND ", fmt::format("{} >= since", table.name_of(*table.table->find(Role::event_time))));
+    }
     return fmt::format(
         "SELECT k.place, l.* FROM unnest({}) WITH ORDINALITY AS k ({}, place) CROSS JOIN LATERAL (SELECT {} FROM {} "
         "WHERE {} ORDER BY {} LIMIT 1) AS l",

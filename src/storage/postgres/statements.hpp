@@ -90,9 +90,13 @@ enum class SeriesAs : std::uint8_t { literal, parameter };
 [[nodiscard]] std::string scan_sql(const PhysicalTable& table, const ScanRequest& request, const TimeRange& range,
                                    std::uint64_t limit, SeriesAs series = SeriesAs::literal);
 
+/// Whether another array, behind those of the series, says of each from when on to look for its newest row: without it the server
+/// reads all rows of a series that are on one page of the index, though it answers one.
+enum class Since : std::uint8_t { always, given };
+
 /// The newest row of each series of `$1..` (one array for each series column) within the range, each with its place in the
 /// arrays (from 1) in front.
-[[nodiscard]] std::string latest_sql(const PhysicalTable& table, const TimeRange& range);
+[[nodiscard]] std::string latest_sql(const PhysicalTable& table, const TimeRange& range, Since since = Since::always);
 
 /// Series of a table for which nobody keeps them: the columns that tell them apart, and the first and last time of each.
 [[nodiscard]] std::string find_series_sql(const PhysicalTable& table);

@@ -136,7 +136,8 @@ class Store {
                                                    Deadline deadline);
     awaitable<void> latest_within(const PhysicalTable& table, std::span<const SeriesKey> series,
                                   const std::vector<std::size_t>& places, TimeRange range,
-                                  std::vector<std::vector<std::byte>>& newest, Deadline deadline);
+                                  std::span<const Timestamp> since, std::vector<std::vector<std::byte>>& newest,
+                                  Deadline deadline);
     awaitable<void> latest_partitioned(const PhysicalTable& table, std::span<const SeriesKey> series,
                                        std::vector<std::vector<std::byte>>& newest, Deadline deadline);
 

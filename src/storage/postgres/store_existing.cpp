@@ -114,6 +114,7 @@ asio::awaitable<Timestamp> Store::newest_time(const PhysicalTable& table, Deadli
 asio::awaitable<void> Store::latest_existing(const PhysicalTable& table, std::span<const SeriesKey> series,
                                              std::vector<std::vector<std::byte>>& newest, Deadline deadline) {
     TimeRange rest;
+    const std::span<const Timestamp> unknown;
     if (!table.existing->has_series_index || table.is_chunked()) {
         const Timestamp end = co_await newest_time(table, deadline);
         if (!is_present(end)) co_return;
@@ -121,12 +122,12 @@ asio::awaitable<void> Store::latest_existing(const PhysicalTable& table, std::sp
             const std::vector<std::size_t> missing = missing_of(newest);
             if (missing.empty()) co_return;
             const TimeRange range{Timestamp(std::chrono::floor<hours>(end) - window), rest.end};
-            co_await latest_within(table, series, missing, range, newest, deadline);
+            co_await latest_within(table, series, missing, range, unknown, newest, deadline);
             rest.end = range.start;
         }
     }
     const std::vector<std::size_t> missing = missing_of(newest);
-    if (!missing.empty()) co_await latest_within(table, series, missing, rest, newest, deadline);
+    if (!missing.empty()) co_await latest_within(table, series, missing, rest, unknown, newest, deadline);
 }
 
 asio::awaitable<std::vector<SeriesInfo>> Store::existing_series(std::optional<Dataset> dataset, Deadline deadline) {

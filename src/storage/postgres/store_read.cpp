@@ -35,8 +35,9 @@ class SinkReader final : public CopyReader {
     RowSink& sink_;
 };
 
-/// Array parameters of series, one for each column that tells them apart.
-Parameters series_parameters(const PhysicalTable& table, std::span<const SeriesKey> series) {
+/// Array parameters of series, one for each column that tells them apart, and one of times, if there are any.
+Parameters series_parameters(const PhysicalTable& table, std::span<const SeriesKey> series,
+                             std::span<const Timestamp> times = {}) {
     const Table& logical = *table.table;
     std::vector<std::byte> rows(logical.row_size * series.size());
     for (std::size_t i = 0; i < series.size(); ++i) {
@@ -52,6 +53,13 @@ Parameters series_parameters(const PhysicalTable& table, std::span<const SeriesK
         for (std::size_t i = 0; i < series.size(); ++i) {
             append_value(parameters.buffer(), *column, rows.data() + i * logical.row_size);
         }
+    }
+    if (times.empty()) return parameters;
+    const Column& time = *logical.find(Role::event_time);
+    parameters.begin_array(TypeId::timestamptz, times.size(), false);
+    for (const Timestamp each : times) {
+        store(rows.data(), time, each);
+        append_value(parameters.buffer(), *table.find(time), rows.data());
     }
     return parameters;
 }
@@ -176,7 +184,8 @@ asio::awaitable<void> Store::latest(const Table& logical, std::span<const Series
         std::vector<std::size_t> all(series.size());
         std::iota(all.begin(), all.end(), std::size_t{0});
         const TimeRange always;
-        co_await latest_within(table, series, all, always, newest, deadline);
+        const std::span<const Timestamp> unknown;
+        co_await latest_within(table, series, all, always, unknown, newest, deadline);
     }
     for (const std::vector<std::byte>& row : newest) {
         if (row.empty()) continue;
@@ -198,7 +207,10 @@ asio::awaitable<void> Store::latest_partitioned(const PhysicalTable& table, std:
         places.push_back(i);
     }
     for (const auto& [start, piece] : by_piece) {
-        co_await latest_within(table, series, piece.second, piece.first, newest, deadline);
+        std::vector<Timestamp> since;
+        since.reserve(piece.second.size());
+        for (const std::size_t place : piece.second) since.push_back(times[place]);
+        co_await latest_within(table, series, piece.second, piece.first, since, newest, deadline);
     }
     // Rows that others deleted are missed by `series`: the few that are not where they should be are looked for everywhere.
     std::vector<std::size_t> missing;
@@ -206,19 +218,23 @@ asio::awaitable<void> Store::latest_partitioned(const PhysicalTable& table, std:
         if (is_present(times[i]) && newest[i].empty()) missing.push_back(i);
     }
     const TimeRange always;
-    if (!missing.empty()) co_await latest_within(table, series, missing, always, newest, deadline);
+    const std::span<const Timestamp> unknown;
+    if (!missing.empty()) co_await latest_within(table, series, missing, always, unknown, newest, deadline);
 }
 
-/// The newest rows of some of the series, within a range, into their places.
+/// The newest rows of some of the series, within a range, into their places. `since` says from when on there is one, if that is
+/// known.
 asio::awaitable<void> Store::latest_within(const PhysicalTable& table, std::span<const SeriesKey> series,
                                            const std::vector<std::size_t>& places, TimeRange range,
+                                           std::span<const Timestamp> since,
                                            std::vector<std::vector<std::byte>>& newest, Deadline deadline) {
     std::vector<SeriesKey> wanted;
     wanted.reserve(places.size());
     for (const std::size_t place : places) wanted.push_back(series[place]);
     const bool has_bounds = is_present(range.start) || is_present(range.end);
-    const std::string within = has_bounds ? latest_sql(table, range) : std::string();
-    const Parameters parameters = series_parameters(table, wanted);
+    std::string within;
+    if (has_bounds) within = latest_sql(table, range, since.empty() ? Since::always : Since::given);
+    const Parameters parameters = series_parameters(table, wanted, since);
     const Step step{has_bounds ? within : texts(table).latest, &parameters, !has_bounds};
     const Result found = co_await ask(step, deadline);
     for (int row = 0; row < found.rows(); ++row) {
