@@ -125,10 +125,12 @@ class BarePostgres {
         return std::stoll(PQgetvalue(result.get(), 0, 0));
     }
 
-    /// One transaction with a binary COPY.
-    void copy_in(std::span<const BookTicker> rows) {
+    /// One transaction with a binary COPY into the table, and a statement behind it.
+    void copy_in(std::span<const BookTicker> rows, const char* table = "book_ticker_snapshots",
+                 const std::string& then = {}) {
         run("BEGIN");
-        require(PQexec(link_, kCopyIn), PGRES_COPY_IN);
+        const std::string copy = std::string("COPY ") + table + kCopyColumns;
+        require(PQexec(link_, copy.c_str()), PGRES_COPY_IN);
         bytes_.clear();
         bytes_.room_for(kHeader.size());
         put(kHeader);
@@ -143,6 +145,7 @@ class BarePostgres {
         const Result done = require(PQgetResult(link_));
         if (std::to_string(rows.size()) != PQcmdTuples(done.get())) throw std::runtime_error("rows were lost");
         PQclear(PQgetResult(link_));
+        if (!then.empty()) run(then);
         run("COMMIT");
     }
 
@@ -208,9 +211,9 @@ class BarePostgres {
 
  private:
     static constexpr std::string_view kHeader{"PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19};
-    static constexpr const char* kCopyIn =
-        "COPY book_ticker_snapshots (symbol_id, timestamp, sequence, received_at, bid_price, bid_qty, ask_price, "
-        "ask_qty, source_id) FROM STDIN (FORMAT binary)";
+    static constexpr const char* kCopyColumns =
+        " (symbol_id, timestamp, sequence, received_at, bid_price, bid_qty, ask_price, ask_qty, source_id) FROM STDIN "
+        "(FORMAT binary)";
     static constexpr std::size_t kPiece = 64 * 1024;
     static constexpr std::size_t kRowBytes = 2 + 9 * 12;
     // Numbers of pg_type.

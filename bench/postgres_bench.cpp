@@ -2,12 +2,13 @@
 ///
 /// bench/run_postgres.sh starts a server for it. Usage:
 /// bench_postgres_bench --url URL [--asyncpg COMMAND] [--libpqxx COMMAND] [--rows 1000000] [--latest-rows 20000000]
-///     [--rounds 5] [--folder DIR] [--only insert|small|stored|history|latest|one-row|initialize]
+///     [--rounds 5] [--folder DIR] [--existing FILE.sql] [--only insert|small|stored|existing|history|latest|one-row|initialize]
 #include <string>
 
 #include <marketdb/marketdb.hpp>
 
 #include "bench.hpp"
+#include "postgres_existing.hpp"
 #include "postgres_market.hpp"
 #include "postgres_reads.hpp"
 #include "postgres_writes.hpp"
@@ -22,6 +23,7 @@ int run(int argc, char** argv) {
     setup.url = option(argc, argv, "--url", "");
     setup.asyncpg = option(argc, argv, "--asyncpg", "");
     setup.libpqxx = option(argc, argv, "--libpqxx", "");
+    setup.existing = option(argc, argv, "--existing", "");
     setup.folder = folder.path();
     setup.rows = number_option(argc, argv, "--rows", 1'000'000);
     setup.rounds = number_option(argc, argv, "--rounds", 5);
@@ -36,6 +38,7 @@ int run(int argc, char** argv) {
     if (wants("small")) bench_small(setup);
     if (wants("insert")) bench_insert(setup);
     if (wants("stored")) bench_stored(setup);
+    if (wants("existing")) bench_existing(setup);
     if (wants("history")) bench_history(setup);
     if (wants("latest")) bench_latest(setup, latest_rows);
     summary.print();

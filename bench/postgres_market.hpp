@@ -65,6 +65,7 @@ struct Setup {
     std::string url;      ///< With a `?`, without a schema.
     std::string asyncpg;  ///< Commands that start the others, URL and schema to come; empty: leave them out.
     std::string libpqxx;
+    std::string existing;  ///< A file with the statements that make the existing schema; empty: leave it out.
     std::filesystem::path folder;
     std::size_t rows = 0;
     std::size_t rounds = 0;
@@ -105,6 +106,12 @@ inline std::vector<SymbolId> first_symbols(std::size_t count) {
     std::vector<SymbolId> ids;
     for (std::size_t i = 1; i <= count; ++i) ids.push_back(SymbolId{static_cast<std::int32_t>(i)});
     return ids;
+}
+
+inline std::string text_of(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) throw std::runtime_error(file.string() + ": cannot be read");
+    return {std::istreambuf_iterator<char>(in), {}};
 }
 
 /// No rows, and a server that has nothing left to do.

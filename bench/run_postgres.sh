@@ -37,4 +37,5 @@ python3 -c 'import asyncpg' 2>/dev/null || python=/usr/bin/python3
 echo "server   $("${as_server_user[@]}" postgres --version), ${settings[*]}"
 echo "load     $(uptime | sed 's/.*load average/load average/')"
 "$root/build/release/bin/bench_postgres_bench" --url "postgresql:///bench?host=$folder&user=postgres" --folder "$folder" \
-    --asyncpg "$python $root/bench/compare/asyncpg_peer.py" --libpqxx "$root/build/release/bin/bench_libpqxx_peer" "$@"
+    --asyncpg "$python $root/bench/compare/asyncpg_peer.py" --libpqxx "$root/build/release/bin/bench_libpqxx_peer" \
+    --existing "$root/tests/fixtures/existing/complete.sql" "$@"
