@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "storage/postgres/transaction.hpp"
+
 namespace marketdb::storage::postgres {
 
 namespace asio = boost::asio;
@@ -47,7 +49,7 @@ asio::awaitable<void> Partitions::read(Connection& connection, const PhysicalTab
     Parameters parameters;
     parameters.add(std::string_view(table.name));
     const Step step{table.is_hypertable ? kChunkBoundsSql : kBoundsSql, &parameters, false};
-    const Result found = co_await connection.run_one(step, deadline);
+    const Result found = co_await read_one(connection, step, deadline);
     std::vector<TimeRange> ranges;
     for (int row = 0; row < found.rows(); ++row) ranges.push_back({found.time(row, 0), found.time(row, 1)});
     ranges_[table.table] = std::move(ranges);
@@ -108,7 +110,7 @@ asio::awaitable<void> Partitions::ensure(Connection& connection, const PhysicalT
         parameters.add(range.start);
         parameters.add(range.end);
         const Step step{sql, &parameters, false};
-        co_await connection.run_one(step, deadline);
+        co_await read_one(connection, step, deadline);
     }
     if (!missing.empty()) co_await read(connection, table, deadline);
 }
