@@ -92,6 +92,11 @@ std::uint64_t rows_stored(Session& session) {
     return rows;
 }
 
+bool is_existing_schema(Session& session) {
+    const ConversionReport report = session.plan_conversion(ConversionDetail::phase);
+    return report.phase != "none" && report.phase != "converted";
+}
+
 CleanupResult clean_up(Session& session, const CleanupOptions& options) {
     const std::uint64_t before = rows_stored(session);
     note(fmt::format("removing old rows from {}", session.name()));
@@ -120,14 +125,21 @@ int run_init(const GlobalOptions& global, const InitOptions& options) {
     if (options.side_tables) choice.config.postgres.side_tables = true;
     const Timestamp begun = system_clock()->now();
     Session session(std::move(choice), Access::create);
+    if (is_existing_schema(session)) {
+        // Its rows would have to be counted for more.
+        output().line(fmt::format("ready: {}: existing schema", session.name()));
+        output().flush();
+        if (options.hypertables) warn("its tables were there before, and are not changed");
+        return kOk;
+    }
     const DatabaseStats stats = session.stats();
-    const bool is_own = stats.schema_version > 0;
-    const bool was_there = !is_own || session.migrate_status().steps.front().applied_at < begun;
+    const bool was_there = session.migrate_status().steps.front().applied_at < begun;
     session.close();
-    output().line(fmt::format("{} {}: {}{}", was_there ? "ready:" : "made", session.name(), stats.engine,
-                              is_own ? fmt::format(", schema version {}", stats.schema_version) : std::string()));
+    output().line(fmt::format("{} {}: {}, schema version {}", was_there ? "ready:" : "made", session.name(),
+                              stats.engine, stats.schema_version));
     output().flush();
     if (options.hypertables && !stats.has_hypertables) warn("its tables were there before, and are no hypertables");
+    if (options.side_tables) warn("its tables are marketdb's own, which need no others beside them");
     return kOk;
 }
 

@@ -96,7 +96,6 @@ asio::awaitable<Catalogue> Catalogue::read(Connection& connection, std::string s
         co_await catalogue.read_checks(connection, deadline);
         catalogue.tables_ = recognise(catalogue.relations_, catalogue.schema_, connection.shown());
         catalogue.is_existing_ = true;
-        co_await catalogue.read_side_tables(connection, deadline);
     }
     co_return catalogue;
 }
@@ -164,9 +163,8 @@ asio::awaitable<void> Catalogue::read_hypertables(Connection& connection, Deadli
     timescale_ = co_await find_timescale(connection, deadline);
 }
 
-/// Those that an existing schema has no place for.
-asio::awaitable<void> Catalogue::read_side_tables(Connection& connection, Deadline deadline) {
-    const bool are_there = co_await has_side_tables(connection, schema_, deadline);
+asio::awaitable<void> Catalogue::read_side_tables(Connection& connection, SchemaUse use, Deadline deadline) {
+    const bool are_there = co_await has_side_tables(connection, schema_, use, deadline);
     if (!are_there) co_return;
     Catalogue beside;
     beside.schema_ = SchemaName(kSideSchema);

@@ -50,6 +50,8 @@ class Catalogue {
 
     /// Of an existing schema: what `timestamp` of all tables but trades is.
     void set_legacy_clock(LegacyClock clock);
+    /// Of an existing schema: takes the tables beside it for its own, if there are any that may be used so.
+    boost::asio::awaitable<void> read_side_tables(Connection& connection, SchemaUse use, Deadline deadline);
     /// Whether this database has such a table, and it has the columns that cannot be done without.
     [[nodiscard]] bool has_table(const Table& table) const noexcept {
         const auto found = tables_.find(&table);
@@ -64,7 +66,6 @@ class Catalogue {
     boost::asio::awaitable<void> read_indexes(Connection& connection, Deadline deadline);
     boost::asio::awaitable<void> read_checks(Connection& connection, Deadline deadline);
     boost::asio::awaitable<void> read_hypertables(Connection& connection, Deadline deadline);
-    boost::asio::awaitable<void> read_side_tables(Connection& connection, Deadline deadline);
     boost::asio::awaitable<void> read_applied(Connection& connection, Deadline deadline);
     boost::asio::awaitable<Result> ask(Connection& connection, std::string_view sql, Deadline deadline) const;
     void make_own_tables(std::string_view where);

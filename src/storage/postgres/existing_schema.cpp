@@ -105,7 +105,7 @@ class TableMaker {
         ExistingTable& existing = made_.existing.emplace();
         existing.blank = blank_row(table_);
         existing.found = names_of(relation);
-        existing.is_chunked = relation.has_children;
+        existing.is_chunked = relation.has_children || relation.kind == 'p';
         existing.checks = relation.checks;
     }
 

@@ -142,9 +142,9 @@ asio::awaitable<void> PostgresEngine::open_schema(Connection& connection, Deadli
 
 asio::awaitable<Catalogue> PostgresEngine::open_own(Connection& connection, Catalogue catalogue, Deadline deadline) {
     require_ours(catalogue, connection.shown());
-    if (config_.postgres.side_tables) {
+    if (config_.postgres.side_tables && catalogue.is_empty()) {
         throw Error(ErrorCode::invalid_argument,
-                    fmt::format("{}: side tables are for an existing schema, and {} is none; marketdb's own has these "
+                    fmt::format("{}: side tables are for an existing schema, and {} is empty; marketdb's own has these "
                                 "tables itself; nothing was made",
                                 connection.shown(), catalogue.schema().quoted()));
     }
@@ -168,8 +168,9 @@ asio::awaitable<Catalogue> PostgresEngine::open_existing(Connection& connection,
                                                          Deadline deadline) {
     if (config_.postgres.side_tables && config_.open_mode == OpenMode::create) {
         co_await make_side_tables(connection, catalogue.schema(), deadline);
-        catalogue = co_await Catalogue::read(connection, catalogue.schema().text(), deadline);
     }
+    const SchemaUse use = config_.open_mode == OpenMode::read_only ? SchemaUse::read : SchemaUse::write;
+    co_await catalogue.read_side_tables(connection, use, deadline);
     catalogue.set_legacy_clock(config_.legacy_clock);
     if (config_.migrate && config_.log) {
         config_.log(LogLevel::info,

@@ -21,8 +21,12 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::string_view kSideSchemaSql =
-    "SELECT coalesce(pg_catalog.obj_description(oid, 'pg_namespace'), ''), pg_catalog.has_schema_privilege(oid, "
-    "'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = $1";
+    "SELECT coalesce(pg_catalog.obj_description(n.oid, 'pg_namespace'), ''), pg_catalog.has_schema_privilege(n.oid, "
+    "'USAGE') AND (SELECT count(*) FILTER (WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT')) = 2 FROM "
+    "pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relname IN ('sources', 'quarantined_rows')), (SELECT "
+    "count(*) FILTER (WHERE pg_catalog.has_table_privilege(c.oid, 'INSERT') AND (c.relname = 'quarantined_rows' OR "
+    "pg_catalog.has_table_privilege(c.oid, 'UPDATE'))) = 2 FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND "
+    "c.relname IN ('sources', 'quarantined_rows')) FROM pg_catalog.pg_namespace n WHERE n.nspname = $1";
 
 std::string comment_for(const SchemaName& existing) {
     return fmt::format("marketdb's side tables of the schema {}", existing.quoted());
@@ -38,9 +42,11 @@ asio::awaitable<Result> ask(Connection& connection, Deadline deadline) {
 
 }  // namespace
 
-asio::awaitable<bool> has_side_tables(Connection& connection, const SchemaName& existing, Deadline deadline) {
+asio::awaitable<bool> has_side_tables(Connection& connection, const SchemaName& existing, SchemaUse use,
+                                      Deadline deadline) {
     const Result found = co_await ask(connection, deadline);
-    co_return found.rows() > 0 && found.text(0, 0) == comment_for(existing) && found.boolean(0, 1);
+    if (found.rows() == 0 || found.text(0, 0) != comment_for(existing)) co_return false;
+    co_return found.boolean(0, 1) && (use == SchemaUse::read || found.boolean(0, 2));
 }
 
 asio::awaitable<void> make_side_tables(Connection& connection, const SchemaName& existing, Deadline deadline) {

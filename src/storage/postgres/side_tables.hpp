@@ -6,6 +6,7 @@
 
 #include <marketdb/deadline.hpp>
 
+#include "storage/migrations.hpp"
 #include "storage/postgres/connection.hpp"
 #include "storage/postgres/statements.hpp"
 
@@ -15,8 +16,9 @@ namespace marketdb::storage::postgres {
 
 inline constexpr std::string_view kSideSchema = "marketdb";
 
-/// Whether there are side tables of this schema that the session's role may use.
-boost::asio::awaitable<bool> has_side_tables(Connection& connection, const SchemaName& existing, Deadline deadline);
+/// Whether there are side tables of this schema that the session's role may read, or write too.
+boost::asio::awaitable<bool> has_side_tables(Connection& connection, const SchemaName& existing, SchemaUse use,
+                                             Deadline deadline);
 
 /// Makes them, in a transaction of its own; nothing if they are there. The existing schema is not touched.
 ///

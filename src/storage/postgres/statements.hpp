@@ -68,11 +68,12 @@ enum class Probe : std::uint8_t { stored_rows, none };
 /// datasets; rows that are not there are left out. Without the lock that an upsert takes before it updates, this costs a fifth
 /// less. Answers how many rows were updated.
 ///
-/// Wants `kNoJoinsSql` before it: the planner would read the whole table.
+/// Wants `kNoJoinsSql` before it, and rows of one partition: the planner would read the whole table.
 [[nodiscard]] std::string update_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range);
 inline constexpr std::string_view kNoJoinsSql =
-    "SELECT pg_catalog.set_config('enable_hashjoin', 'off', true), pg_catalog.set_config('enable_mergejoin', 'off', "
-    "true)";
+    "SELECT pg_catalog.set_config(name, 'off', true) FROM pg_catalog.unnest(ARRAY['enable_hashjoin', "
+    "'enable_mergejoin', "
+    "'enable_material', 'enable_seqscan']) AS name";
 
 /// Locks some of 512 places (`$1`, an array, sorted) until the end of the transaction. A series has the place id % 512, so that
 /// no batch needs more locks than the server has room for.

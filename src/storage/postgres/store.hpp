@@ -120,6 +120,7 @@ class Store {
     /// What a large batch is expected to do, because the one before did.
     enum class Habit : std::uint8_t { mixed, writes_all, updates_all };
     [[nodiscard]] Habit habit_of(RowSpan rows) const;
+    [[nodiscard]] bool lie_in_one_piece(const PhysicalTable& table, RowSpan rows, const TimeRange& range) const;
     [[nodiscard]] Probe probe_for(RowSpan rows) const;
     /// Adds what was done with a part of a batch to the result.
     void note_part(RowSpan rows, std::uint64_t inserted, std::uint64_t updated, WriteResult& result);

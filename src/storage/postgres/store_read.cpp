@@ -122,9 +122,9 @@ asio::awaitable<std::uint64_t> Store::scan_piece(const PhysicalTable& table, con
                                                  Deadline deadline) {
     const bool is_short = limit > 0 && limit <= kMaxRowsByQuery;
     // The first or last rows of a series are asked for again and again. With bounds of the caller's own a kept plan would not
-    // know how much it reads.
-    const bool is_kept = is_short && request.series && request.after == nullptr && !is_present(request.start) &&
-                         !is_present(request.end);
+    // know how much it reads, of chunks that are not ours it would keep all, and what is left of a limit is seldom the same.
+    const bool is_kept = is_short && limit == request.limit && request.series && request.after == nullptr &&
+                         !is_present(request.start) && !is_present(request.end) && !table.is_chunked();
     const std::string sql = scan_sql(table, request, range, limit, is_kept ? SeriesAs::parameter : SeriesAs::literal);
     const Parameters parameters = is_kept ? series_parameters(table, *request.series) : Parameters();
     const Step step{sql, &parameters, is_kept};
