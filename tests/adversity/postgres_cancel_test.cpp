@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -58,6 +59,71 @@ const Victim kLargeInsert{[](DatabaseManager& db, SymbolId symbol) { return inse
 const Victim kHistory{[](DatabaseManager& db, SymbolId) { return read_history(db); }, {}};
 const Victim kLatest{[](DatabaseManager& db, SymbolId) { return read_latest(db); }, {}};
 
+template <class T>
+asio::awaitable<void> ignoring(asio::awaitable<T> operation) {
+    static_cast<void>(co_await std::move(operation));
+}
+
+asio::awaitable<void> read_a_batch(DatabaseManager& db) {
+    HistoryReader<BookTicker> reader = db.read_history<BookTicker>();
+    const std::vector<BookTicker> batch = co_await reader.next(5);
+    EXPECT_EQ(batch.size(), 5U);
+}
+
+asio::awaitable<void> keep_a_source(DatabaseManager& db) {
+    Source source;
+    source.kind = "import";
+    source.sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const SourceId id = co_await db.begin_source(source);
+    QuarantinedRow row;
+    row.source_id = id;
+    row.line = 1;
+    row.dataset = "trades";
+    row.reason = "no price";
+    std::vector<QuarantinedRow> rows{row};
+    co_await db.insert_quarantined_rows(std::move(rows));
+    co_await db.finish_source(id, 0);
+}
+
+CleanupOptions of_old_rows() {
+    CleanupOptions options;
+    options.older_than = std::chrono::hours(24);
+    options.exact = true;
+    options.dataset = Dataset::trades;
+    return options;
+}
+
+/// The other operations, each once.
+const std::vector<std::pair<const char*, Victim>>& others() {
+    static const std::vector<std::pair<const char*, Victim>> all{
+        {"trades",
+         {[](DatabaseManager& db, SymbolId id) { return ignoring(db.insert_trades({trade(id, kNoon, "1")})); }, {}}},
+        {"funding rates",
+         {[](DatabaseManager& db, SymbolId id) {
+              return ignoring(db.insert_funding_rates({funding(id, kNoon, 0.0001)}));
+          },
+          {}}},
+        {"balances",
+         {[](DatabaseManager& db, SymbolId) {
+              return ignoring(db.insert_balance_snapshots({balance(ExchangeId{1}, "USDT", kNoon, 5)}));
+          },
+          {}}},
+        {"an exchange",
+         {[](DatabaseManager& db, SymbolId id) {
+              return ignoring(db.ensure_exchange("E" + std::to_string(static_cast<int>(id)) + "_SPOT"));
+          },
+          {}}},
+        {"a source and its rows", {[](DatabaseManager& db, SymbolId) { return keep_a_source(db); }, {}}},
+        {"statistics", {[](DatabaseManager& db, SymbolId) { return ignoring(db.get_database_stats()); }, {}}},
+        {"what is in memory", {[](DatabaseManager& db, SymbolId) { return refresh(db); }, {}}},
+        {"cleaning up",
+         {[](DatabaseManager& db, SymbolId) { return ignoring(db.cleanup_old_data(of_old_rows())); }, {}}},
+        {"a reader", {[](DatabaseManager& db, SymbolId) { return read_a_batch(db); }, {}}},
+        {"migrations", {[](DatabaseManager& db, SymbolId) { return ignoring(db.migrate_status()); }, {}}},
+    };
+    return all;
+}
+
 /// The coroutine of a program that hears of every kind of wish to cancel.
 asio::awaitable<void> listening(asio::awaitable<void> operation) {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
@@ -81,13 +147,20 @@ class Steps {
         }
         throw std::runtime_error("nothing happens any more");
     }
+    /// Runs what is ready, and waits for nothing.
+    void turn() {
+        managers_.restart();
+        callers_.restart();
+        managers_.poll();
+        callers_.poll();
+    }
     void finish(const Started& running) {
         while (!running.is_done()) step();
     }
     void run(asio::awaitable<void> operation) {
         const Started running(callers_.get_executor(), listening(std::move(operation)));
         finish(running);
-        EXPECT_EQ(running.code(), std::nullopt);
+        EXPECT_EQ(running.code(), std::nullopt) << running.what();
     }
 
  private:
@@ -132,6 +205,8 @@ class PostgresCancel : public ::testing::Test {
             // The next one has nothing to do with it.
             running.cancel(type);
             steps.run(victim.act(db, symbol));
+            // Asio has put the wish into the context's queue, and it refers to the signal of `running`.
+            steps.turn();
             check_stored(victim, symbol, true);
             EXPECT_EQ(db.get_performance_stats().pending_operations, 0U);
             if (was_done) break;
@@ -213,6 +288,79 @@ TEST_F(PostgresCancel, AHistoryIsCancelledWhereverItWaits) {
 TEST_F(PostgresCancel, TheLatestRowsAreCancelledWhereverTheyWait) {
     store_eight();
     everywhere(kLatest);
+}
+
+TEST_F(PostgresCancel, EveryOtherOperationIsCancelledWhereverItWaits) {
+    store_eight();
+    for (const auto& [name, victim] : others()) {
+        SCOPED_TRACE(name);
+        cancel_at_each_step(victim, true, asio::cancellation_type::terminal);
+        if (HasFatalFailure()) return;
+    }
+    check_delays();
+}
+
+/// The program is busy with something else: only the server can end what nobody waits for any more.
+TEST_F(PostgresCancel, ADeadlineReachesTheServer) {
+    Steps steps;
+    DatabaseManager db(desk_.config(), steps.managers().get_executor());
+    steps.run(db.initialize());
+    store_eight();
+    const SymbolId symbol = next_symbol();
+    steps.run(refresh(db));
+    PostgresSession lock(PostgresServer::shared().conninfo(kTestDatabase, kTestRole));
+    lock.run("BEGIN; LOCK TABLE " + desk_.schema() + ".book_ticker_snapshots");
+    const auto waiting = [&] {
+        return desk_.ask(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = '" +
+            desk_.schema() + "'");
+    };
+    std::vector<BookTicker> rows = PostgresDesk::quotes(symbol, 3);
+    Started running(steps.callers().get_executor(),
+                    ignoring(db.insert_book_ticker_snapshots(std::move(rows), Deadline::in(1s))));
+    ASSERT_TRUE(wait_until([&] {
+        steps.turn();
+        return waiting() == "1";
+    }));
+    EXPECT_TRUE(wait_until([&] { return waiting() == "0"; }))
+        << desk_.ask("SELECT query FROM pg_stat_activity WHERE application_name = '" + desk_.schema() + "'");
+    steps.finish(running);
+    EXPECT_EQ(running.code(), ErrorCode::timeout);
+    lock.run("ROLLBACK");
+    check_stored(kInsert, symbol, false);
+    steps.run(kInsert.act(db, symbol));
+    check_stored(kInsert, symbol, true);
+    steps.run(db.close());
+}
+
+/// A COPY waits for us, however long that takes within the operation's deadline.
+TEST_F(PostgresCancel, TheSessionsLimitDoesNotEndACopyThatWaitsForUs) {
+    Steps steps;
+    Config settings = desk_.config();
+    settings.command_timeout = 300ms;
+    DatabaseManager db(settings, steps.managers().get_executor());
+    steps.run(db.initialize());
+    const SymbolId symbol = next_symbol();
+    steps.run(refresh(db));
+    const auto copying = [&] {
+        return desk_.ask(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientRead' AND state = 'active' AND "
+            "query LIKE '%COPY%' AND application_name = '" +
+            desk_.schema() + "'");
+    };
+    std::vector<BookTicker> rows = PostgresDesk::quotes(symbol, 2'500);
+    Started running(steps.callers().get_executor(),
+                    ignoring(db.insert_book_ticker_snapshots(std::move(rows), Deadline::in(60s))));
+    for (int i = 0; copying() != "1"; ++i) {
+        ASSERT_LT(i, 200) << "there was no COPY";
+        ASSERT_FALSE(running.is_done());
+        steps.step();
+    }
+    std::this_thread::sleep_for(1s);
+    steps.finish(running);
+    EXPECT_EQ(running.code(), std::nullopt);
+    check_stored(kLargeInsert, symbol, true);
+    steps.run(db.close());
 }
 
 class PostgresCancelLong : public PostgresCancel {};

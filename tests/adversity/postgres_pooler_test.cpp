@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
@@ -105,6 +106,34 @@ TEST_F(PostgresPooler, ADeadlineReachesTheServerAndLeavesTheSessionAsItWas) {
     EXPECT_EQ(seen_by_others(), before);
     db->wait(db->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol, 3, 1)));
     EXPECT_EQ(desk_.stored_quotes(symbol), "6|6|6");
+}
+
+TEST_F(PostgresPooler, WhoRunsOutOfTimeCancelsNobodyElse) {
+    const auto db = PostgresDesk::open(config());
+    const SymbolId symbol = PostgresDesk::make_symbol(*db).id;
+    const auto hurried = PostgresDesk::open(config());
+    PostgresSession other(PostgresServer::shared().conninfo(kTestDatabase, kTestRole));
+    other.run("BEGIN; LOCK TABLE " + desk_.schema() + ".book_ticker_snapshots");
+    std::atomic<bool> is_over{false};
+    std::string failure;
+    std::thread others([&] {
+        try {
+            for (int i = 1; !is_over; ++i) {
+                db->wait(db->insert_trades({trade(symbol, kNoon + i * 1ms, std::to_string(i).c_str())}));
+            }
+        } catch (const Error& error) {
+            failure = error.what();
+        }
+    });
+    for (int round = 0; round < 10; ++round) {
+        expect_error(ErrorCode::timeout, [&] {
+            hurried->wait(hurried->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol, 3), Deadline::in(100ms)));
+        });
+    }
+    is_over = true;
+    others.join();
+    EXPECT_EQ(failure, "");
+    other.run("ROLLBACK");
 }
 
 TEST_F(PostgresPooler, WhatAnotherManagerChangesIsSeenWithoutListening) {

@@ -1,5 +1,7 @@
+#include <chrono>
 #include <csignal>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -77,6 +79,28 @@ TEST_F(ConvertPostgres, KilledAfterEveryStepItGoesOn) {
     EXPECT_EQ(database_.value("SELECT sum(rows) FROM series"), "5400");
     EXPECT_EQ(database_.value("SELECT sum(update_count) FROM book_ticker_1min"), "3000");
     EXPECT_EQ(migrate({"finish", "--yes"}).code, 0);
+}
+
+TEST_F(ConvertPostgres, KilledWhileItFinishesItGoesOn) {
+    ASSERT_EQ(migrate({"up", "--yes", "--despite-sessions"}).code, 0);
+    int kills = 0;
+    Outcome last;
+    for (int round = 0; round < 40; ++round) {
+        Program program(folder(), {"--db", database_.url(), "migrate", "finish", "--yes"});
+        std::this_thread::sleep_for(std::chrono::milliseconds(4 * round));
+        program.send_signal(SIGKILL);
+        last = program.wait();
+        if (last.code != -SIGKILL) break;
+        ++kills;
+        EXPECT_EQ(database_.value("SELECT count(*) FROM book_ticker_snapshots"), "3000");
+    }
+    EXPECT_GE(kills, 2);
+    const Outcome again = migrate({"finish", "--yes"});
+    // It may have been over already when it was killed.
+    const bool was_over = again.err.find("keeps no old tables") != std::string::npos;
+    EXPECT_TRUE(again.code == 0 || was_over) << again.err << last.err;
+    EXPECT_EQ(database_.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'marketdb_before_desk'"), "0");
+    EXPECT_EQ(database_.value("SELECT sum(rows) FROM series"), "5400");
 }
 
 }  // namespace

@@ -116,6 +116,25 @@ TEST_F(CopyPostgres, AChangedRowIsFoundAndMended) {
     EXPECT_EQ(checksum(url()), checksum("sqlite:marketdb.db"));
 }
 
+TEST_F(CopyPostgres, APartOfOneSeriesGoesThereAndBack) {
+    import_samples();
+    const std::vector<std::string> part{"book-tickers", "BINANCE_SPOT:BTCUSDT", "--from", "2024-08-08T23:54:15Z",
+                                        "--to",         "2024-08-08T23:54:16Z"};
+    const auto with_part = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), part.begin(), part.end());
+        return arguments;
+    };
+    const auto history = [&](const std::string& database) {
+        return answer(with_part({"--db", database, "history", "--csv"}));
+    };
+    EXPECT_EQ(json::parse(answer(with_part({"copy", "--json", "sqlite:marketdb.db", url()}))).at(0).at("rows"), 1);
+    EXPECT_EQ(session_.value("SELECT count(*) FROM " + quoted_identifier(desk()) + ".book_ticker_snapshots"), "1");
+    EXPECT_EQ(session_.value("SELECT count(*) FROM " + quoted_identifier(desk()) + ".trade_snapshots"), "0");
+    answer(with_part({"copy", url(), "sqlite:back.db"}));
+    EXPECT_EQ(history(url()), history("sqlite:marketdb.db"));
+    EXPECT_EQ(history("sqlite:back.db"), history("sqlite:marketdb.db"));
+}
+
 TEST_F(CopyPostgres, OneDatabaseUnderTwoNamesIsRefused) {
     import_samples();
     copy("sqlite:marketdb.db", url());

@@ -253,6 +253,37 @@ TEST(PostgresConversionAdversity, ASymbolThatCannotBeHeldAndCameMeanwhileStopsIt
     EXPECT_EQ(database.value("SELECT count(*) FROM symbols"), "20");
 }
 
+TEST(PostgresConversionAdversity, AViewOfAnotherRoleStaysItsOwn) {
+    PostgresServer::shared().run_sql(kTestDatabase,
+                                     "DO $$ BEGIN CREATE ROLE conversion_owner LOGIN; EXCEPTION WHEN duplicate_object "
+                                     "OR unique_violation THEN NULL; END $$");
+    const ConversionDatabase database({"complete"});
+    database.run(
+        "CREATE VIEW theirs AS SELECT symbol_id, bid_price FROM book_ticker_snapshots; GRANT SELECT ON "
+        "book_ticker_snapshots TO conversion_owner");
+    const std::string name = database.value("SELECT current_database()");
+    PostgresServer::shared().run_sql(name,
+                                     "GRANT CREATE ON SCHEMA desk TO conversion_owner; ALTER VIEW desk.theirs "
+                                     "OWNER TO conversion_owner");
+    const std::string before = database.definitions();
+    const std::string owner = "SELECT relowner::regrole FROM pg_class WHERE oid = 'desk.theirs'::regclass";
+    const ConversionReport plan = plan_of(database.config());
+    const bool is_refused = !found(plan, "refused").empty();
+    if (is_refused) {
+        // Only its owner, or one of that role, could make it anew.
+        EXPECT_NE(found(plan, "refused").front().find("theirs"), std::string::npos) << found(plan, "refused").front();
+        expect_error(ErrorCode::schema_mismatch, [&] { convert(database.config(), ConversionStep::up); }, {"theirs"});
+        EXPECT_EQ(database.definitions(), before);
+        PostgresServer::shared().run_sql(name, "GRANT conversion_owner TO marketdb");
+    }
+    convert(database.config(), ConversionStep::up);
+    EXPECT_EQ(database.value(owner), "conversion_owner");
+    convert(database.config(), ConversionStep::down);
+    EXPECT_EQ(database.value(owner), "conversion_owner");
+    EXPECT_EQ(database.definitions(), before);
+    if (is_refused) PostgresServer::shared().run_sql(name, "REVOKE conversion_owner FROM marketdb");
+}
+
 TEST(PostgresConversionAdversity, AWriterOfATableThatRefersToOursIsNamedAndWaitsWithoutDeadlock) {
     const ConversionDatabase database({"complete"});
     database.run("CREATE TABLE orderbook_depth (symbol_id integer NOT NULL REFERENCES symbols (id))");

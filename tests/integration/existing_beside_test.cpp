@@ -97,6 +97,7 @@ TEST(PostgresExistingBeside, AnAsyncpgProgramWritesAndReadsAtTheSameTime) {
     constexpr int kRows = 2000;
     const ExistingSchema schema({"complete"});
     schema.run(kReference);
+    const std::string before = definitions(schema);
     const auto db = schema.open();
     const PostgresEndpoint::Address& address = PostgresServer::shared().address();
     std::string said;
@@ -128,6 +129,7 @@ TEST(PostgresExistingBeside, AnAsyncpgProgramWritesAndReadsAtTheSameTime) {
     const std::vector<BookTicker> read = db->wait(db->get_book_ticker_history({})).rows;
     ASSERT_EQ(read.size(), 4000U);
     EXPECT_EQ(read.back().bid_price, 2000);
+    EXPECT_EQ(definitions(schema), before);
 }
 
 /// Queries of the dashboards, the panels' variables filled in. They run in a schema of either shape.

@@ -392,6 +392,18 @@ TEST_F(PostgresExisting, StateBLacksATableWhichIsSaidWhenItIsUsed) {
                      store(std::vector{quote(kSpot, kNoon, 1, 2), quote(kSpot, Timestamp(ahead), 1, 2)});
                  },
                  {"book_ticker_snapshots row 1", "column timestamp"});
+    expect_error(ErrorCode::constraint,
+                 [&] {
+                     store(std::vector{trade(kSpot, kNoon, "1"), trade(kSpot, Timestamp(ahead), "2")});
+                 },
+                 {"trade_snapshots row 1", "column timestamp"});
+    constexpr Timestamp kBefore2020{std::chrono::microseconds{1'577'700'000'000'000}};
+    expect_error(ErrorCode::constraint,
+                 [&] {
+                     store(std::vector{quote(kSpot, kBefore2020, 1, 2), quote(kSpot, kNoon, 1, 2)});
+                 },
+                 {"book_ticker_snapshots row 0", "column timestamp"});
+    EXPECT_EQ(schema().value("SELECT count(*) FROM trade_snapshots"), "0");
     EXPECT_EQ(db().wait(db().get_database_stats()).datasets.at(2).rows, 0U);
 }
 

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -58,6 +59,16 @@ class Started {
             // Cancelled before the manager's own code began: Asio says so itself.
             EXPECT_EQ(error.code(), boost::asio::error::operation_aborted);
             return ErrorCode::cancelled;
+        }
+    }
+
+    /// Empty: it succeeded.
+    [[nodiscard]] std::string what() const {
+        if (!state_->failure) return {};
+        try {
+            std::rethrow_exception(state_->failure);
+        } catch (const std::exception& error) {
+            return error.what();
         }
     }
 
