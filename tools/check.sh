@@ -80,6 +80,7 @@ check "the checks find what they are for" tools/selftest.sh
 check "formatting" formatting
 check "layers" tools/checks/layers.py
 check "coroutines (GCC 12)" tools/checks/coroutines.py
+check "calls of libpq that block" tools/checks/blocking.py
 check "contracts in public headers" tools/checks/headers.py
 check "unfinished words, machine paths, overlong sources" tools/checks/words.py
 check "shell scripts" scripts
