@@ -17,7 +17,10 @@ std::string number(std::uint64_t value, OutputFormat format) {
 
 void print_summary(const DatabaseStats& stats, const std::string& name) {
     output().line(fmt::format("database   {}", name));
-    output().line(fmt::format("engine     {}, schema version {}", stats.engine, stats.schema_version));
+    // Tables of other programs have no version of ours.
+    const std::string version =
+        stats.schema_version == 0 ? std::string() : fmt::format(", schema version {}", stats.schema_version);
+    output().line(fmt::format("engine     {}{}", stats.engine, version));
     output().line(fmt::format("size       {} bytes ({})", with_commas(stats.bytes), human_bytes(stats.bytes)));
     output().line(
         fmt::format("exchanges  {} ({} active)", with_commas(stats.exchanges), with_commas(stats.active_exchanges)));

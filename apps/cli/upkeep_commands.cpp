@@ -127,7 +127,8 @@ int run_init(const GlobalOptions& global, const InitOptions& options) {
     Session session(std::move(choice), Access::create);
     if (is_existing_schema(session)) {
         // Its rows would have to be counted for more.
-        output().line(fmt::format("ready: {}: existing schema", session.name()));
+        output().line(fmt::format("ready: {}: existing schema{}", session.name(),
+                                  options.side_tables ? ", with side tables in the schema marketdb" : ""));
         output().flush();
         if (options.hypertables) warn("its tables were there before, and are not changed");
         return kOk;
