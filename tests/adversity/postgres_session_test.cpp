@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -365,6 +367,42 @@ TEST_F(PostgresSessions, LeaveNoDescriptorBehind) {
     for (int round = 2; round <= 25; ++round) break_and_go_on(round);
     EXPECT_TRUE(wait_until([&] { return open_files() <= before + kOfALink; }))
         << before << " before, " << open_files() << " now";
+}
+
+TEST_F(PostgresSessions, AreAnErrorAndNoMoreWhereNoDescriptorIsLeft) {
+    const auto db = PostgresDesk::open(desk_.config());
+    const SymbolId symbol = PostgresDesk::make_symbol(*db).id;
+    rlimit usual{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+    const int highest = ::dup(0);
+    ::close(highest);
+    int refused = 0;
+    // A connection takes two, one after the other; the handler of its attempt others for a moment.
+    for (int left = 0; left < 6; ++left) {
+        end_sessions();
+        EXPECT_TRUE(wait_until([&] { return desk_.sessions() == 0; }));
+        rlimit few = usual;
+        few.rlim_cur = static_cast<rlim_t>(highest - 2 + left);
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+        for (int i = 0; i < 2; ++i) {
+            try {
+                static_cast<void>(latest_of(*db, symbol));
+            } catch (const Error& error) {
+                ++refused;
+                EXPECT_TRUE(error.code() == ErrorCode::resource_exhausted || error.code() == ErrorCode::unavailable)
+                    << error.what();
+            }
+        }
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+    }
+    EXPECT_GT(refused, 0);
+    EXPECT_TRUE(wait_until([&] {
+        try {
+            return latest_of(*db, symbol).empty();
+        } catch (const Error&) {
+            return false;
+        }
+    })) << "it did not come back";
 }
 
 /// What comes between two attempts to connect grows, and is not the same twice.

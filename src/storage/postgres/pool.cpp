@@ -185,16 +185,29 @@ void Pool::start_attempt() {
     });
 }
 
+std::unique_ptr<Connection> Pool::make_connection(Link link) {
+    const std::size_t kept =
+        config_.postgres.transaction_pooler ? 0 : std::max<std::size_t>(config_.postgres.statement_cache_size, 1);
+    auto connection = std::make_unique<Connection>(std::move(link), target_, gate_, executor_, kept);
+    connection->statement_timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.command_timeout);
+    return connection;
+}
+
 void Pool::finish_attempt(Connected connected) noexcept {
     --connecting_;
     if (closed_) return;
+    std::unique_ptr<Connection> connection;
     if (connected.failure == nullptr) {
+        try {
+            connection = make_connection(std::move(connected.link));
+        } catch (...) {
+            // There are no descriptors left.
+            connected.failure = std::current_exception();
+        }
+    }
+    if (connection != nullptr) {
         failures_ = 0;
         ++made_;
-        const std::size_t kept =
-            config_.postgres.transaction_pooler ? 0 : std::max<std::size_t>(config_.postgres.statement_cache_size, 1);
-        auto connection = std::make_unique<Connection>(std::move(connected.link), target_, gate_, executor_, kept);
-        connection->statement_timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.command_timeout);
         hand_over(std::move(connection));
         connect_if_wanted();
         return;

@@ -77,6 +77,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
     void connect_if_wanted();
     void start_attempt();
     void finish_attempt(Connected connected) noexcept;
+    /// Errors: resource_exhausted  no descriptor is left.
+    std::unique_ptr<Connection> make_connection(Link link);
     void hand_over(std::unique_ptr<Connection> connection);
     void fail_waiters(const std::exception_ptr& failure) noexcept;
     [[noreturn]] void refuse_late() const;

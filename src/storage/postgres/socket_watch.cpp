@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include <boost/asio/cancellation_state.hpp>
@@ -9,6 +11,10 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <fmt/format.h>
+
+#include <marketdb/error.hpp>
 
 namespace marketdb::storage::postgres {
 
@@ -18,6 +24,13 @@ namespace {
 
 bool has_passed(Deadline deadline) { return std::chrono::steady_clock::now() >= deadline.at; }
 
+int doubled(int socket) {
+    const int own = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+    if (own >= 0) return own;
+    throw Error(ErrorCode::resource_exhausted,
+                fmt::format("a connection wants two descriptors: {}", std::generic_category().message(errno)));
+}
+
 bool is_unwanted(const asio::cancellation_state& state, bool throws) {
     return throws && state.cancelled() != asio::cancellation_type::none;
 }
@@ -25,7 +38,7 @@ bool is_unwanted(const asio::cancellation_state& state, bool throws) {
 }  // namespace
 
 SocketWatch::SocketWatch(const asio::any_io_executor& executor, int socket)
-    : descriptor_(executor, ::fcntl(socket, F_DUPFD_CLOEXEC, 0)), wake_(executor), alarm_(executor) {}
+    : descriptor_(executor, doubled(socket)), wake_(executor), alarm_(executor) {}
 
 void SocketWatch::close() noexcept {
     boost::system::error_code ignored;

@@ -29,6 +29,8 @@ class SocketWatch : public std::enable_shared_from_this<SocketWatch> {
  public:
     /// Watches a descriptor of its own for the socket: libpq closes its own when a link breaks, and its number may be that of
     /// another connection before this one is let go.
+    ///
+    /// Errors: resource_exhausted  no descriptor is left.
     SocketWatch(const boost::asio::any_io_executor& executor, int socket);
 
     /// Until there is something to read. Of all waits this is the one that an operation of one row feels: it goes on within the
