@@ -228,6 +228,7 @@ TEST_F(PostgresSessions, OfTwoDesksDoNotDisturbEachOther) {
     EXPECT_EQ(latest_of(*db, symbol).front().row.bid_price, 100);
     EXPECT_EQ(latest_of(*others_db, same).front().row.bid_price, 50);
 
+    std::this_thread::sleep_for(200ms);  // What it changed itself is seen by now.
     const auto refreshed = others_db->get_performance_stats().refreshes;
     static_cast<void>(PostgresDesk::make_symbol(*db, "SOL"));
     std::this_thread::sleep_for(200ms);
