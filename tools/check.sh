@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The one rule book: what must hold for every file. The git hook, CI and people run this.
-#   tools/check.sh          everything; clang-tidy on the sources that the last 12 commits (or nobody yet) changed
+#   tools/check.sh          everything; clang-tidy on the sources that the last 20 commits (or nobody yet) changed
 #   tools/check.sh --all    everything; clang-tidy on every source
 #   tools/check.sh --quick  without clang-tidy and without compiling headers
 #   tools/check.sh --fix    formats the sources, then checks as --quick
@@ -42,10 +42,10 @@ export -f header_compiles
 
 headers_compile() { (cd include && ls marketdb/*.hpp) | xargs -P "$(nproc)" -I{} bash -c 'header_compiles {}'; }
 
-# Sources that clang-tidy reads: .cpp changed in the last 12 commits or not committed, or all.
+# Sources that clang-tidy reads: .cpp changed in the last 20 commits or not committed, or all.
 sources_to_read() {
     local base
-    base=$(git rev-parse -q --verify HEAD~12 || git hash-object -t tree /dev/null)
+    base=$(git rev-parse -q --verify HEAD~20 || git hash-object -t tree /dev/null)
     if [[ $mode == --all ]]; then
         cpp_files
     else
