@@ -118,8 +118,7 @@ int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options)
 int run_migrate_up(const GlobalOptions& global, const MigrateOptions& options) {
     Session reader = Session::unopened(choose_database(global), Access::read);
     const ConversionReport plan = reader.plan_conversion(ConversionDetail::phase);
-    const bool is_under_way = plan.phase != "none" && plan.phase != "converted";
-    if (is_under_way && is_converted(plan, reader.name(), OutputFormat::table)) {
+    if (has_existing_tables(plan) && is_converted(plan, reader.name(), OutputFormat::table)) {
         if (options.yes) return convert(global, options, ConversionStep::up);
         print_findings(reader.plan_conversion(), OutputFormat::table);
         throw UsageError("nothing was changed: add --yes to convert the tables");

@@ -150,6 +150,10 @@ ConversionReport Session::plan_conversion(ConversionDetail detail) {
     return impl_->run(impl_->manager.plan_conversion(detail, Deadline::never()));
 }
 
+bool has_existing_tables(const ConversionReport& report) {
+    return report.phase != "none" && report.phase != "converted";
+}
+
 ConversionReport Session::convert(ConversionStep step, const ConversionOptions& options) {
     return impl_->run(impl_->manager.convert(step, options, Deadline::never()));
 }

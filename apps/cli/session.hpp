@@ -87,4 +87,7 @@ class Session {
     std::unique_ptr<Impl> impl_;
 };
 
+/// Whether the tables are those of older programs, perhaps on their way to ours.
+[[nodiscard]] bool has_existing_tables(const ConversionReport& report);
+
 }  // namespace marketdb::cli

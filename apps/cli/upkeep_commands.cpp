@@ -92,11 +92,6 @@ std::uint64_t rows_stored(Session& session) {
     return rows;
 }
 
-bool is_existing_schema(Session& session) {
-    const ConversionReport report = session.plan_conversion(ConversionDetail::phase);
-    return report.phase != "none" && report.phase != "converted";
-}
-
 CleanupResult clean_up(Session& session, const CleanupOptions& options) {
     const std::uint64_t before = rows_stored(session);
     note(fmt::format("removing old rows from {}", session.name()));
@@ -125,7 +120,7 @@ int run_init(const GlobalOptions& global, const InitOptions& options) {
     if (options.side_tables) choice.config.postgres.side_tables = true;
     const Timestamp begun = system_clock()->now();
     Session session(std::move(choice), Access::create);
-    if (is_existing_schema(session)) {
+    if (has_existing_tables(session.plan_conversion(ConversionDetail::phase))) {
         // Its rows would have to be counted for more.
         output().line(fmt::format("ready: {}: existing schema{}", session.name(),
                                   options.side_tables ? ", with side tables in the schema marketdb" : ""));

@@ -55,6 +55,15 @@ class PostgresSessions : public ::testing::Test {
         return db.wait(db.get_latest_book_tickers(filter));
     }
 
+    /// Whether a symbol without rows is answered for.
+    static bool is_back(DatabaseManager& db, SymbolId symbol) {
+        try {
+            return latest_of(db, symbol).empty();
+        } catch (const Error&) {
+            return false;
+        }
+    }
+
     const PostgresDesk desk_{PostgresServer::shared()};
 };
 
@@ -398,13 +407,7 @@ TEST_F(PostgresSessions, AreAnErrorAndNoMoreWhereNoDescriptorIsLeft) {
         ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
     }
     EXPECT_GT(refused, 0);
-    EXPECT_TRUE(wait_until([&] {
-        try {
-            return latest_of(*db, symbol).empty();
-        } catch (const Error&) {
-            return false;
-        }
-    })) << "it did not come back";
+    EXPECT_TRUE(wait_until([&] { return is_back(*db, symbol); })) << "it did not come back";
 }
 
 /// What comes between two attempts to connect grows, and is not the same twice.
@@ -426,13 +429,7 @@ TEST_F(PostgresSessions, AServerThatIsGoneIsAskedMoreAndMoreSeldom) {
     EXPECT_LE(pauses.size(), 20U) << "the server was stormed";
     EXPECT_GT(pauses.back(), 200ms);
     proxy.listen(true);
-    EXPECT_TRUE(wait_until([&] {
-        try {
-            return latest_of(*db, symbol).empty();
-        } catch (const Error&) {
-            return false;
-        }
-    })) << "it did not come back";
+    EXPECT_TRUE(wait_until([&] { return is_back(*db, symbol); })) << "it did not come back";
 }
 
 }  // namespace

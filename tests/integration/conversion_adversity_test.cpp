@@ -254,9 +254,7 @@ TEST(PostgresConversionAdversity, ASymbolThatCannotBeHeldAndCameMeanwhileStopsIt
 }
 
 TEST(PostgresConversionAdversity, AViewOfAnotherRoleStaysItsOwn) {
-    PostgresServer::shared().run_sql(kTestDatabase,
-                                     "DO $$ BEGIN CREATE ROLE conversion_owner LOGIN; EXCEPTION WHEN duplicate_object "
-                                     "OR unique_violation THEN NULL; END $$");
+    make_role("conversion_owner");
     const ConversionDatabase database({"complete"});
     database.run(
         "CREATE VIEW theirs AS SELECT symbol_id, bid_price FROM book_ticker_snapshots; GRANT SELECT ON "
@@ -287,9 +285,7 @@ TEST(PostgresConversionAdversity, AViewOfAnotherRoleStaysItsOwn) {
 TEST(PostgresConversionAdversity, AWriterOfATableThatRefersToOursIsNamedAndWaitsWithoutDeadlock) {
     const ConversionDatabase database({"complete"});
     database.run("CREATE TABLE orderbook_depth (symbol_id integer NOT NULL REFERENCES symbols (id))");
-    PostgresServer::shared().run_sql(kTestDatabase,
-                                     "DO $$ BEGIN CREATE ROLE conversion_depth LOGIN; EXCEPTION WHEN duplicate_object "
-                                     "OR unique_violation THEN NULL; END $$");
+    make_role("conversion_depth");
     database.run("GRANT USAGE ON SCHEMA desk TO conversion_depth; GRANT INSERT ON orderbook_depth TO conversion_depth");
     std::atomic<bool> is_over{false};
     std::atomic<int> stored{0};

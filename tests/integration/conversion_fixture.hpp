@@ -16,6 +16,14 @@ namespace marketdb::testing {
 
 using Rows = std::vector<std::string>;
 
+/// A role that may log in; there for good, since tests share it.
+inline void make_role(std::string_view name) {
+    PostgresServer::shared().run_sql(kTestDatabase,
+                                     fmt::format("DO $$ BEGIN CREATE ROLE {} LOGIN; EXCEPTION WHEN duplicate_object OR "
+                                                 "unique_violation THEN NULL; END $$",
+                                                 name));
+}
+
 inline ConversionOptions despite_tests_sessions() {
     ConversionOptions options;
     options.despite_sessions = true;  // A test's own session may take a moment to end.

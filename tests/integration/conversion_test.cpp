@@ -128,15 +128,8 @@ constexpr const char* kHanging =
     "GRANT USAGE ON SCHEMA desk TO conversion_reader; GRANT SELECT ON ALL TABLES IN SCHEMA desk TO conversion_reader;"
     "GRANT UPDATE (is_active) ON symbols TO conversion_reader";
 
-void make_reader() {
-    PostgresServer::shared().run_sql(kTestDatabase,
-                                     "DO $$ BEGIN CREATE ROLE conversion_reader LOGIN; EXCEPTION WHEN duplicate_object "
-                                     "OR unique_violation THEN NULL; "
-                                     "END $$");
-}
-
 TEST(PostgresConversion, WhatHangsOnTheTablesSurvivesThereAndBack) {
-    make_reader();
+    make_role("conversion_reader");
     const ConversionDatabase database({"complete", "state_b", "state_c"});
     database.run(kHanging);
     database.run("REFRESH MATERIALIZED VIEW book_ticker_1min");
@@ -266,10 +259,7 @@ TEST(PostgresConversion, SymbolsThatCannotBeHeldAreRefused) {
 
 TEST(PostgresConversion, NobodyMayDoMoreAfterwardsThanBelongsToWhatHeCouldDo) {
     for (const char* role : {"conversion_quotes", "conversion_writes", "conversion_inserts"}) {
-        PostgresServer::shared().run_sql(kTestDatabase,
-                                         fmt::format("DO $$ BEGIN CREATE ROLE {} LOGIN; EXCEPTION WHEN "
-                                                     "duplicate_object OR unique_violation THEN NULL; END $$",
-                                                     role));
+        make_role(role);
     }
     const ConversionDatabase database({"complete"});
     database.run(

@@ -274,6 +274,16 @@ std::vector<const PhysicalColumn*> rest_of_key(const PhysicalTable& table) {
     return columns_at(table, table.table->key.subspan(table.table->series.size()));
 }
 
+/// That a row is of the series in `$1..`.
+std::string is_of_given_series(const PhysicalTable& table) {
+    std::string conditions;
+    std::size_t number = 0;
+    for (const PhysicalColumn* column : columns_at(table, table.table->series)) {
+        append(conditions, " AND ", fmt::format("{} = ${}", column->name, ++number));
+    }
+    return conditions;
+}
+
 }  // namespace
 
 SchemaName::SchemaName(std::string_view name) : text_(name), quoted_(quote_identifier(name)) {}
@@ -358,15 +368,6 @@ std::string is_of_series(const PhysicalTable& table, const SeriesKey& series) {
     std::string conditions;
     for (const PhysicalColumn* column : columns_at(table, table.table->series)) {
         append(conditions, " AND ", fmt::format("{} = {}", column->name, literal(*column, row.data())));
-    }
-    return conditions;
-}
-
-std::string is_of_given_series(const PhysicalTable& table) {
-    std::string conditions;
-    std::size_t number = 0;
-    for (const PhysicalColumn* column : columns_at(table, table.table->series)) {
-        append(conditions, " AND ", fmt::format("{} = ${}", column->name, ++number));
     }
     return conditions;
 }
