@@ -109,6 +109,7 @@ int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options)
     if (steps.empty()) output().line(fmt::format("{}: nothing to do", session.name()));
     for (const MigrationStep& step : steps) {
         output().line(fmt::format("-- {} {}", step.version, step.name));
+        if (step.statements.empty()) output().line("-- changes nothing on this engine");
         for (const std::string& statement : step.statements) output().line(statement + ";");
     }
     output().flush();

@@ -75,6 +75,11 @@ std::vector<Migration> make_sqlite_migrations() {
     steps.push_back(std::move(first));
     steps.push_back(tables_step(2, "book tickers, trades, funding rates, balances", datasets));
     steps.push_back(tables_step(3, "quarantined rows", quarantine));
+    Migration& fourth = steps.emplace_back();  // Of PostgreSQL alone: here foreign keys check what an UPDATE sets.
+    fourth.version = 4;
+    fourth.name = "checks of updates";
+    fourth.min_reader = 3;
+    fourth.min_writer = 3;
     for (Migration& step : steps) seal(step);
     return steps;
 }

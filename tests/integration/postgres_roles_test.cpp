@@ -101,7 +101,7 @@ TEST_F(PostgresRoles, TheWriterDoesItsWork) {
     writer->run("UPDATE partitioning SET width = 'day'");
     EXPECT_EQ(writer->number("SELECT marketdb_drop_partitions('book_ticker_snapshots', '2026-12-01Z')"), 1);
     writer->run("LISTEN " + quoted_identifier(writer->value("SELECT marketdb_reference_channel()")));
-    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 3);
+    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 4);
 }
 
 TEST_F(PostgresRoles, TheWriterOwnsNothingAndMayDoNothingElse) {

@@ -67,7 +67,7 @@ TEST_F(PostgresSchema, DownStepsLeaveNothingAndUpStepsCanFollow) {
     };
     EXPECT_EQ(ensure("2026-11-25Z", "2026-11-26Z"), 1);
     const Rows before = left();
-    for (int version = 3; version > 0; --version) {
+    for (std::size_t version = storage::postgres::migrations().size(); version > 0; --version) {
         apply(sql(), schema(), storage::postgres::migrations()[version - 1].down.front());
     }
     EXPECT_EQ(left(), Rows{});
@@ -78,6 +78,7 @@ TEST_F(PostgresSchema, DownStepsLeaveNothingAndUpStepsCanFollow) {
 
 TEST_F(PostgresSchema, AStepUndoneLeavesThoseBeforeIt) {
     add_symbols();
+    apply(sql(), schema(), storage::postgres::migrations()[3].down.front());
     apply(sql(), schema(), storage::postgres::migrations()[2].down.front());
     apply(sql(), schema(), storage::postgres::migrations()[1].down.front());
     EXPECT_EQ(sql().rows("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
@@ -260,6 +261,35 @@ TEST_F(PostgresReferences, AnUpdateCannotSetAnUnknownId) {
         "23503", [&] { sql().run("UPDATE book_ticker_snapshots SET symbol_id = 77, \"timestamp\" = '2027-01-25Z'"); });
     sql().run("UPDATE book_ticker_snapshots SET \"timestamp\" = '2027-01-25Z'");
     EXPECT_EQ(sql().rows("SELECT symbol_id FROM book_ticker_snapshots WHERE \"timestamp\" > '2027-01-01Z'"), Rows{"2"});
+}
+
+// A trigger of that kind has every UPDATE lock each row before it writes it, whatever column the trigger is for.
+TEST_F(PostgresReferences, NoTriggerIsAskedBeforeEachRowIsUpdated) {
+    EXPECT_EQ(
+        sql().rows("SELECT c.relname::text, t.tgname::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid"
+                   " WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+                   " AND NOT t.tgisinternal AND t.tgtype & 19 = 19 AND c.relname LIKE '%snapshots%'"),
+        Rows{});
+}
+
+TEST_F(PostgresReferences, AreCheckedInPartitionsThatWereMadeBeforeThisStep) {
+    const auto& step = storage::postgres::migrations()[3];
+    const auto refuses = [this](const std::string& table) {
+        expect_refused("23503", [&] { sql().run("UPDATE " + table + " SET symbol_id = 77"); }, {"symbol_id 77"});
+        sql().run("UPDATE " + table + " SET symbol_id = 1");
+    };
+    sql().run(quotes_sql(2, {"2026-11-25Z"}));
+    for (const std::string& text : {step.down.front(), step.up.front()}) {
+        apply(sql(), schema(), text);
+        refuses("book_ticker_snapshots");
+        refuses("book_ticker_snapshots_2026_11");
+        ensure(text == step.up.front() ? "2027-01-01Z" : "2026-12-01Z",
+               text == step.up.front() ? "2027-01-02Z" : "2026-12-02Z");
+    }
+    sql().run(quotes_sql(2, {"2026-12-01Z", "2027-01-01Z"}));
+    refuses("book_ticker_snapshots_2026_12");
+    refuses("book_ticker_snapshots_2027_01");
+    EXPECT_EQ(sql().rows("SELECT DISTINCT symbol_id FROM book_ticker_snapshots"), Rows{"1"});
 }
 
 TEST_F(PostgresReferences, NoSearchPathLeadsTheCheckAstray) {
