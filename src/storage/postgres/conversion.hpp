@@ -61,7 +61,7 @@ class Conversion {
     awaitable<Result> ask(std::string sql);
     awaitable<void> transact(std::string text);
     /// Runs a text that ends in COMMIT.
-    /// Errors: in_doubt  the link broke, or the deadline passed, before the server had answered.
+    /// Errors: in_doubt  the link broke, the deadline passed, or it was cancelled before the server had answered.
     awaitable<void> end_with(std::string text);
     void say(const std::string& text, LogLevel level = LogLevel::info) const;
 
@@ -72,6 +72,7 @@ class Conversion {
     awaitable<void> find_rows(const ConvertedTable& table, const OldColumns& columns);
     awaitable<void> find_conditions();
     awaitable<void> find_dependents();
+    awaitable<void> find_aggregates();
     awaitable<void> find_functions();
     awaitable<void> find_sessions();
     void add_grants();

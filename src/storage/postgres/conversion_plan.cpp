@@ -82,6 +82,7 @@ asio::awaitable<void> Conversion::find_all() {
     }
     co_await find_conditions();
     co_await find_dependents();
+    co_await find_aggregates();
     co_await find_functions();
     co_await find_sessions();
     add_grants();
@@ -141,6 +142,18 @@ asio::awaitable<void> Conversion::find_dependents() {
         const bool can = found.is_null(row, 2);
         add(found.bytes(row, 0), found.text(row, 1), can ? "recreated" : kRefused,
             can ? std::string() : found.text(row, 2));
+    }
+}
+
+asio::awaitable<void> Conversion::find_aggregates() {
+    std::string there = "SELECT pg_catalog.to_regclass('timescaledb_information.continuous_aggregates') IS NOT NULL";
+    const Result has_timescale = co_await ask(std::move(there));
+    if (!has_timescale.boolean(0, 0)) co_return;
+    std::string sql = sql_.file("aggregates.sql");
+    const Result found = co_await ask(std::move(sql));
+    for (int row = 0; row < found.rows(); ++row) {
+        add("continuous aggregate", found.text(row, 0), kRefused,
+            fmt::format("TimescaleDB fills it from {}; drop it first", found.text(row, 1)));
     }
 }
 
