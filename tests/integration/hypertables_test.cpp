@@ -82,6 +82,7 @@ TEST_F(Hypertables, AreMadeAndHoldWhatThePartitionsWould) {
     const DatabaseStats made = wait(db().get_database_stats());
     EXPECT_TRUE(made.has_hypertables);
     EXPECT_NE(made.engine.find(", TimescaleDB 2."), std::string::npos) << made.engine;
+    EXPECT_TRUE(made.engine.ends_with(" (" + query("SHOW timescaledb.license").front() + ")")) << made.engine;
     EXPECT_EQ(query("SELECT hypertable_name FROM timescaledb_information.hypertables WHERE hypertable_schema = "
                     "current_schema() ORDER BY 1"),
               (Lines{"book_ticker_snapshots", "trade_snapshots"}));
@@ -168,6 +169,27 @@ TEST_F(Hypertables, AreMadeByTheStepThatMakesTheTables) {
     EXPECT_TRUE(wait(db().get_database_stats()).has_hypertables);
 }
 
+/// What the tables that stand for the extension's views are made after.
+TEST_F(Hypertables, TheViewsThatAreAskedHaveTheColumnsThatTheirStandInsHave) {
+    EXPECT_EQ(query("SELECT table_name || '.' || column_name || ' ' || data_type FROM information_schema.columns WHERE "
+                    "table_schema = 'timescaledb_information' AND (table_name, column_name) IN (('hypertables', "
+                    "'hypertable_schema'), ('hypertables', 'hypertable_name'), ('chunks', 'hypertable_schema'), "
+                    "('chunks', 'hypertable_name'), ('chunks', 'chunk_schema'), ('chunks', 'chunk_name'), ('chunks', "
+                    "'range_start'), ('chunks', 'range_end'), ('continuous_aggregates', 'hypertable_schema'), "
+                    "('continuous_aggregates', 'hypertable_name'), ('continuous_aggregates', 'view_schema'), "
+                    "('continuous_aggregates', 'view_name'), ('continuous_aggregates', "
+                    "'materialization_hypertable_schema'), ('continuous_aggregates', "
+                    "'materialization_hypertable_name')) ORDER BY 1"),
+              (Lines{"chunks.chunk_name name", "chunks.chunk_schema name", "chunks.hypertable_name name",
+                     "chunks.hypertable_schema name", "chunks.range_end timestamp with time zone",
+                     "chunks.range_start timestamp with time zone", "continuous_aggregates.hypertable_name name",
+                     "continuous_aggregates.hypertable_schema name",
+                     "continuous_aggregates.materialization_hypertable_name name",
+                     "continuous_aggregates.materialization_hypertable_schema name",
+                     "continuous_aggregates.view_name name", "continuous_aggregates.view_schema name",
+                     "hypertables.hypertable_name name", "hypertables.hypertable_schema name"}));
+}
+
 /// The same questions of the catalogue, answered by tables in the place of the extension's views: for machines without it.
 class HypertableCatalogue : public ::testing::Test {
  protected:
@@ -195,17 +217,13 @@ class HypertableCatalogue : public ::testing::Test {
         return settings;
     }
 
-    std::string name_ = "hyper_" + std::to_string(::getpid());
-};
-
-TEST_F(HypertableCatalogue, TablesThatItNamesAreReadByTheirChunks) {
-    {
+    /// As the tables are made for TimescaleDB.
+    void make_tables_in_one_piece() {
         PostgresSession session(PostgresServer::shared().conninfo(name_, kTestRole));
         const storage::postgres::SchemaName schema("desk");
         DatabaseManager maker(config());
         maker.wait(maker.initialize());
         maker.wait(maker.close());
-        // As the tables are made for TimescaleDB: in one piece.
         session.run("SET search_path = pg_catalog");
         const auto steps = storage::postgres::migrations();
         for (std::size_t i = steps.size(); i-- > 0;) {
@@ -217,6 +235,29 @@ TEST_F(HypertableCatalogue, TablesThatItNamesAreReadByTheirChunks) {
             session.run(text);
         }
     }
+    /// What CREATE EXTENSION leaves in the catalogue of this one database, without the extension.
+    void note_extension(const std::string& version) {
+        PostgresServer::shared().run_sql(
+            name_,
+            "INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) VALUES "
+            "(987654, 'timescaledb', 'postgres'::regrole, 'public'::regnamespace, false, '" +
+                version + "')");
+    }
+    void set_edition(const std::string& edition) {
+        PostgresServer::shared().run_sql(name_,
+                                         "ALTER DATABASE " + name_ + " SET timescaledb.license = '" + edition + "'");
+    }
+    std::string engine() {
+        DatabaseManager manager(config());
+        manager.wait(manager.initialize());
+        return manager.wait(manager.get_database_stats()).engine;
+    }
+
+    std::string name_ = "hyper_" + std::to_string(::getpid());
+};
+
+TEST_F(HypertableCatalogue, TablesThatItNamesAreReadByTheirChunks) {
+    make_tables_in_one_piece();
     DatabaseManager manager(config());
     manager.wait(manager.initialize());
     const DatabaseStats stats = manager.wait(manager.get_database_stats());
@@ -241,6 +282,29 @@ TEST_F(HypertableCatalogue, TablesThatItNamesAreReadByTheirChunks) {
     const auto latest = reader.wait(reader.get_latest_book_tickers());
     ASSERT_EQ(latest.size(), 1U);
     EXPECT_EQ(latest.front().row.ask_price, 2);
+}
+
+TEST_F(HypertableCatalogue, TheEngineIsNamedWithVersionAndEditionOfTimescale) {
+    if (tests_hypertables()) GTEST_SKIP() << "the shared server has the extension itself";
+    make_tables_in_one_piece();
+    note_extension("2.22.1");
+    EXPECT_TRUE(engine().ends_with(", TimescaleDB 2.22.1")) << engine();
+    set_edition("apache");
+    EXPECT_TRUE(engine().ends_with(", TimescaleDB 2.22.1 (apache)")) << engine();
+    set_edition("timescale");
+    EXPECT_TRUE(engine().ends_with(", TimescaleDB 2.22.1 (timescale)")) << engine();
+}
+
+TEST_F(HypertableCatalogue, AnOlderExtensionIsRefusedByItsVersion) {
+    if (tests_hypertables()) GTEST_SKIP() << "the shared server has the extension itself";
+    note_extension("2.17.2");
+    Config settings = config();
+    settings.postgres.hypertables = true;
+    DatabaseManager manager(settings);
+    expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); },
+                 {"TimescaleDB 2.18", "has 2.17.2", "nothing was made"});
+    PostgresSession session(PostgresServer::shared().conninfo(name_, kTestRole));
+    EXPECT_EQ(session.value("SELECT count(*) FROM pg_class WHERE relnamespace = 'desk'::regnamespace"), "0");
 }
 
 TEST(HypertableRefusal, WithoutTheExtensionNothingIsMade) {

@@ -354,7 +354,8 @@ asio::awaitable<DatabaseStats> Store::stats(Deadline deadline) {
     stats.engine = "PostgreSQL " + version.substr(0, version.find(' '));
     stats.has_hypertables = catalogue_.has_hypertables();
     if (const auto& timescale = catalogue_.timescale()) {
-        stats.engine += fmt::format(", TimescaleDB {} ({})", timescale->version, timescale->edition);
+        stats.engine += ", TimescaleDB " + timescale->version;
+        if (!timescale->edition.empty()) stats.engine += " (" + timescale->edition + ")";
     }
     co_return stats;
 }
