@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "diagnostics.hpp"
 #include "exit_code.hpp"
 #include "session.hpp"
 
@@ -80,8 +81,16 @@ int convert(const GlobalOptions& global, const MigrateOptions& options, Conversi
 
 int run_migrate_status(const GlobalOptions& global, const MigrateOptions& options) {
     Session session = Session::unopened(choose_database(global), Access::read);
-    const MigrationStatus status = session.migrate_status();
     const OutputFormat format = options.flags.format();
+    const ConversionReport conversion = session.plan_conversion(ConversionDetail::phase);
+    if (has_existing_tables(conversion)) {
+        is_converted(conversion, session.name(), format);
+        if (format != OutputFormat::table) print_steps({}, format);
+        output().flush();
+        note("`marketdb migrate plan` says more");
+        return kOk;
+    }
+    const MigrationStatus status = session.migrate_status();
     if (format == OutputFormat::table) {
         output().line(fmt::format(
             "{}: {}", session.name(),
@@ -90,6 +99,7 @@ int run_migrate_status(const GlobalOptions& global, const MigrateOptions& option
     }
     print_steps(status.steps, format);
     output().flush();
+    if (conversion.phase != "none") note("the old tables are kept until `marketdb migrate finish`");
     return kOk;
 }
 
@@ -134,9 +144,10 @@ int run_migrate_finish(const GlobalOptions& global, const MigrateOptions& option
     if (options.yes) return convert(global, options, ConversionStep::finish);
     Session session = Session::unopened(choose_database(global), Access::read);
     const ConversionReport report = session.plan_conversion();
-    if (!is_converted(report, session.name(), OutputFormat::table)) {
+    if (report.phase != "completing" && report.phase != "converted") {
         throw UsageError(session.name() + ": no conversion that could be finished");
     }
+    is_converted(report, session.name(), OutputFormat::table);
     print_findings(report, OutputFormat::table);
     throw UsageError("nothing was changed: add --yes to drop the old tables");
 }
@@ -147,7 +158,8 @@ int run_migrate_down(const GlobalOptions& global, const MigrateOptions& options)
         if (choice.config.engine != EngineKind::postgres) throw UsageError("--to is required: VERSION");
         Session session = Session::unopened(choice, Access::read);
         const ConversionReport report = session.plan_conversion(ConversionDetail::phase);
-        if (report.phase == "none" || report.phase == "existing") throw UsageError("--to is required: VERSION");
+        if (report.phase == "none") throw UsageError("--to is required: VERSION");
+        if (report.phase == "existing") throw UsageError(session.name() + ": no conversion that could be undone");
         is_converted(report, session.name(), OutputFormat::table);
         if (options.yes) return convert(global, options, ConversionStep::down);
         throw UsageError("nothing was changed: add --yes to put the old tables back, with what was written since");

@@ -53,6 +53,24 @@ TEST_F(ConvertPostgres, NothingHappensWithoutYes) {
     EXPECT_EQ(migrate({"plan"}).out.find("nothing to do") == std::string::npos, false);
 }
 
+TEST_F(ConvertPostgres, StatusSaysWhereItStandsAndWhatCannotBeDoneIsSaidSo) {
+    const Outcome before = migrate({"status"});
+    EXPECT_EQ(before.code, 0) << before.err;
+    EXPECT_NE(before.out.find("tables of older programs; existing"), std::string::npos) << before.out;
+    EXPECT_NE(before.err.find("`marketdb migrate plan` says more"), std::string::npos) << before.err;
+    EXPECT_EQ(json::parse(migrate({"status", "--json"}).out), json::array());
+    const Outcome finish = migrate({"finish"});
+    EXPECT_EQ(finish.code, 2);
+    EXPECT_NE(finish.err.find("no conversion that could be finished"), std::string::npos) << finish.err;
+    const Outcome down = migrate({"down"});
+    EXPECT_EQ(down.code, 2);
+    EXPECT_NE(down.err.find("no conversion that could be undone"), std::string::npos) << down.err;
+    ASSERT_EQ(migrate({"up", "--yes", "--despite-sessions"}).code, 0);
+    const Outcome after = migrate({"status"});
+    EXPECT_NE(after.out.find("schema version 3, this program knows 3"), std::string::npos) << after.out;
+    EXPECT_NE(after.err.find("kept until `marketdb migrate finish`"), std::string::npos) << after.err;
+}
+
 TEST_F(ConvertPostgres, KilledAfterEveryStepItGoesOn) {
     PostgresSession watcher(PostgresServer::shared().conninfo(database_.value("SELECT current_database()")));
     const auto progress = [&] {

@@ -81,7 +81,8 @@ asio::awaitable<Catalogue> Catalogue::read(Connection& connection, std::string s
         throw Error(ErrorCode::schema_mismatch,
                     schema.empty()
                         ? fmt::format("{}: the search path names no schema; add ?schema=NAME", connection.shown())
-                        : fmt::format("{}: there is no schema '{}'", connection.shown(), core::printable(schema)));
+                        : fmt::format("{}: there is no schema '{}'; CREATE SCHEMA makes it", connection.shown(),
+                                      core::printable(schema)));
     }
     Catalogue catalogue;
     catalogue.schema_ = SchemaName(found.text(0, 0));
