@@ -10,6 +10,7 @@
 #include "bench.hpp"
 #include "postgres_existing.hpp"
 #include "postgres_market.hpp"
+#include "postgres_one_row.hpp"
 #include "postgres_reads.hpp"
 #include "postgres_writes.hpp"
 
