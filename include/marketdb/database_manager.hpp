@@ -271,7 +271,7 @@ class DatabaseManager {
     /// Errors: schema_mismatch  nothing to convert, or something that hangs on the tables cannot be made anew; names it.
     ///         constraint       rows cannot be held, and `leave_behind` is not set; names how many, and why.
     ///         unavailable      other programs are connected that may write, or another one converts at the moment.
-    ///         in_doubt         the link broke, or the deadline passed, while a step was ending; the next call finds out.
+    ///         in_doubt         the link broke, time was up or it was cancelled while a step was ending; the next call finds out.
     /// Cost:   no deadline unless one is given: everything is compared while writers wait, and begun anew if that is cut short.
     awaitable<ConversionReport> convert(ConversionStep step, ConversionOptions options = {},
                                         Deadline deadline = Deadline::never());
