@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 #include <fmt/format.h>
@@ -39,6 +40,11 @@ std::vector<std::string> parts_of(std::string_view list) {
         list.remove_prefix(end + 1);
     }
     return parts;
+}
+
+bool is_set(const char* variable) {
+    const char* value = std::getenv(variable);
+    return value != nullptr && *value != '\0';
 }
 
 }  // namespace
@@ -118,6 +124,21 @@ std::vector<ConnectTarget> ConnectTarget::each_host() const {
         }
     }
     return all;
+}
+
+std::string ConnectTarget::name() const {
+    const std::string_view host = value_of("host");
+    const bool is_folder = host.starts_with('/') || host.starts_with('@');
+    if (is_folder || host.find(',') != std::string_view::npos) return {};
+    const bool may_have_address =
+        !value_of("hostaddr").empty() || !value_of("service").empty() || is_set("PGHOSTADDR") || is_set("PGSERVICE");
+    return may_have_address ? std::string() : std::string(host);
+}
+
+ConnectTarget ConnectTarget::at(const std::string& address) const {
+    ConnectTarget one = *this;
+    one.set("hostaddr", address);
+    return one;
 }
 
 void ConnectTarget::set(std::string_view keyword, std::string value) {

@@ -28,6 +28,12 @@ class ConnectTarget {
     /// libpq itself finds the hosts (`PGHOST`, service file), a copy.
     [[nodiscard]] std::vector<ConnectTarget> each_host() const;
 
+    /// The name that has to be looked up, of a target with one host; empty: there is none (a socket's folder, an address that is
+    /// given beside the name), or libpq may find host or address elsewhere (`PG*` variables, service file).
+    [[nodiscard]] std::string name() const;
+    /// This target at one of the name's addresses. Certificates and .pgpass are looked at by the name still.
+    [[nodiscard]] ConnectTarget at(const std::string& address) const;
+
     /// The database as it may be shown.
     [[nodiscard]] const std::string& shown() const noexcept { return shown_; }
     /// A text of libpq with the password, should it ever stand in it, as `***`.

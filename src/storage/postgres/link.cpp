@@ -1,7 +1,9 @@
 #include "storage/postgres/link.hpp"
 
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -67,6 +69,42 @@ std::chrono::seconds limit_of_host(PGconn* connection, bool is_one_of_several) {
     return is_one_of_several ? kMaxConnectingToOneOfSeveral : kMaxConnecting;
 }
 
+struct FreeAddresses {
+    void operator()(addrinfo* found) const noexcept { ::freeaddrinfo(found); }
+};
+
+/// In the order in which they are to be tried. libpq would look the name up by itself, but whoever polls cannot tell it to leave
+/// an address that does not answer for the next. May block.
+std::vector<std::string> addresses_of(const std::string& name) {
+    addrinfo wanted{};
+    wanted.ai_family = AF_UNSPEC;
+    wanted.ai_socktype = SOCK_STREAM;
+    addrinfo* list = nullptr;
+    const int failed = ::getaddrinfo(name.c_str(), nullptr, &wanted, &list);
+    if (failed != 0) {
+        throw Error(ErrorCode::unavailable,
+                    fmt::format("could not translate host name \"{}\" to address: {}", name, ::gai_strerror(failed)));
+    }
+    const std::unique_ptr<addrinfo, FreeAddresses> owner(list);
+    std::vector<std::string> addresses;
+    for (const addrinfo* one = list; one != nullptr; one = one->ai_next) {
+        std::array<char, NI_MAXHOST> text{};
+        if (::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
+            continue;
+        }
+        if (std::find(addresses.begin(), addresses.end(), text.data()) == addresses.end()) {
+            addresses.emplace_back(text.data());
+        }
+    }
+    return addresses;
+}
+
+std::vector<ConnectTarget> each_address(const ConnectTarget& host, const std::string& name) {
+    std::vector<ConnectTarget> all;
+    for (const std::string& address : addresses_of(name)) all.push_back(host.at(address));
+    return all;
+}
+
 /// What there is to wait for, and for how long.
 struct Patience {
     Deadline deadline;                   ///< Of all hosts.
@@ -114,7 +152,7 @@ Link connect_to(const ConnectTarget& host, bool is_one_of_several, Deadline dead
     const auto keywords = host.keywords();
     const auto values = host.values();
     const auto begun = steady_clock::now();
-    // Names are looked up in here, and may block.
+    // Names that libpq itself has found are looked up in here, and may block.
     Link link(PQconnectStartParams(keywords.data(), values.data(), 0));
     if (link == nullptr) throw Error(ErrorCode::resource_exhausted, "libpq has no memory for a connection");
     const Patience patience{deadline, begun + limit_of_host(link.get(), is_one_of_several)};
@@ -135,27 +173,65 @@ Link connect_to(const ConnectTarget& host, bool is_one_of_several, Deadline dead
     return link;
 }
 
+/// Why the hosts that were tried so far are of no use.
+struct Failures {
+    ErrorCode code = ErrorCode::unavailable;  ///< Of the last.
+    std::string words;                        ///< Of all.
+
+    /// libpq says the address and not the name that it belongs to.
+    void add(const std::string& name, const Error& failure) {
+        code = failure.code();
+        const std::string_view said = failure.what();
+        if (!words.empty()) words += "; ";
+        if (said.find(name) == std::string_view::npos) words += name + ": ";
+        words += said;
+    }
+};
+
+/// Null: it cannot be reached, is not in the wanted state, or refuses.
+Link try_host(const ConnectTarget& host, bool is_one_of_several, Deadline deadline, const Gate& gate,
+              Failures& failures) {
+    const std::string name = host.name();
+    std::vector<ConnectTarget> addresses{host};
+    try {
+        if (!name.empty()) addresses = each_address(host, name);
+    } catch (const Error& failure) {
+        failures.add(name, failure);
+        return nullptr;
+    }
+    for (const ConnectTarget& address : addresses) {
+        try {
+            return connect_to(address, is_one_of_several || addresses.size() > 1, deadline, gate);
+        } catch (const Error& failure) {
+            failures.add(name, failure);
+        }
+        if (failures.code != ErrorCode::unavailable) break;
+    }
+    return nullptr;
+}
+
 /// A host that cannot be reached, or is not in the wanted state, gives way to the next; one that refuses does not.
 Link connect(const ConnectTarget& target, Deadline deadline, const Gate& gate) {
     const std::vector<ConnectTarget> hosts = target.each_host();
-    ErrorCode code = ErrorCode::unavailable;
-    std::string words;
+    Failures failures;
     for (const ConnectTarget& host : hosts) {
-        try {
-            return connect_to(host, hosts.size() > 1, deadline, gate);
-        } catch (const Error& failure) {
-            code = failure.code();
-            words += (words.empty() ? "" : "; ") + target.scrubbed(failure.what());
-        }
-        if (code != ErrorCode::unavailable) break;
+        Link link = try_host(host, hosts.size() > 1, deadline, gate, failures);
+        if (link != nullptr) return link;
+        if (failures.code != ErrorCode::unavailable) break;
     }
-    throw Error(code, fmt::format("{}: {}", target.shown(), words));
+    throw Error(failures.code, fmt::format("{}: {}", target.shown(), target.scrubbed(failures.words)));
 }
 
 }  // namespace
 
 void FinishConnection::operator()(PGconn* connection) const noexcept {
     if (process.is_here()) PQfinish(connection);
+}
+
+Gate::~Gate() {
+    for (Worker& worker : workers_) {
+        if (worker.thread.joinable()) worker.thread.detach();
+    }
 }
 
 bool Gate::post(std::function<void()> function) {

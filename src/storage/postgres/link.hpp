@@ -41,6 +41,8 @@ using ConnectOptions = std::unique_ptr<PQconninfoOption, FreeOptions>;
 class Gate : public std::enable_shared_from_this<Gate> {
  public:
     explicit Gate(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+    /// Nobody waited for those that end last.
+    ~Gate();
     Gate(const Gate&) = delete;
     Gate& operator=(const Gate&) = delete;
 
@@ -77,9 +79,9 @@ struct Connected {
     std::exception_ptr failure;
 };
 
-/// Connects on a thread of its own, then calls `done` through the gate. Tries the hosts in their order, each for
-/// `connect_timeout` or, if there are several, 5 s, so that one which does not answer keeps nobody from the next; the error
-/// names each one's. A link is ready to be used without blocking.
+/// Connects on a thread of its own, then calls `done` through the gate. Tries the hosts in their order, and each address of a
+/// host's name, each for `connect_timeout` or, if there are several, 5 s, so that one which does not answer keeps nobody from
+/// the next; the error names each one's. Names are looked up anew each time. A link is ready to be used without blocking.
 ///
 /// Errors (in `Connected`): unavailable, unauthorized, timeout; resource_exhausted  no thread can be started.
 void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline deadline, std::shared_ptr<Gate> gate,

@@ -20,8 +20,6 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr auto kFirstPause = std::chrono::milliseconds(50);
-/// With threads that a name server or a server that hangs holds up, when the pool goes.
-constexpr auto kPatience = std::chrono::milliseconds(2000);
 constexpr auto kLongestPause = std::chrono::milliseconds(2000);
 
 /// Doubles with each failure; a random half of it, so that many programs do not come back at one moment.
@@ -75,7 +73,6 @@ Pool::Pool(const Config& config, asio::any_io_executor executor)
 Pool::~Pool() {
     gate_->shut();
     idle_.clear();
-    gate_->join(kPatience);
 }
 
 asio::awaitable<Lease> Pool::acquire(Deadline deadline) {

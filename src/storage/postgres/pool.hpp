@@ -61,6 +61,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
     void maintain();
     /// Nothing is given out any more; idle connections end now, others when they come back.
     void close() noexcept;
+    /// The threads that work for it. They may outlive it: whoever made it waits for them, where nobody is held up by that.
+    [[nodiscard]] const std::shared_ptr<Gate>& gate() const noexcept { return gate_; }
 
     [[nodiscard]] PoolStats stats() const noexcept;
     [[nodiscard]] const ConnectTarget& target() const noexcept { return *target_; }

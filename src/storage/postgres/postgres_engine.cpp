@@ -1,5 +1,6 @@
 #include "storage/postgres/postgres_engine.hpp"
 
+#include <chrono>
 #include <new>
 #include <utility>
 
@@ -41,6 +42,9 @@ class PostgresEngine::Admission {
 
 namespace {
 
+/// With threads that a name server or a server that hangs holds up, when the engine goes.
+constexpr auto kPatience = std::chrono::milliseconds(2000);
+
 Config for_one_session(Config config) {
     config.postgres.pool_min_size = 1;
     config.postgres.pool_max_size = 1;
@@ -53,10 +57,20 @@ PostgresEngine::PostgresEngine(const Config& config, asio::any_io_executor execu
     : config_(config), conversion_config_(for_one_session(config)), executor_(std::move(executor)) {}
 
 PostgresEngine::~PostgresEngine() {
-    if (process_.is_here()) return;
+    if (process_.is_here()) {
+        store_.reset();
+        pool_.reset();
+        const auto until = std::chrono::steady_clock::now() + kPatience;
+        for (const std::shared_ptr<Gate>& gate : gates_) {
+            gate->shut();
+            gate->join(std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
+        }
+        return;
+    }
     // The executor's threads are not here, and nothing of the parent's may be touched.
     static_cast<void>(store_.release());
     static_cast<void>(new (std::nothrow) std::shared_ptr<Pool>(std::move(pool_)));
+    static_cast<void>(new (std::nothrow) std::vector<std::shared_ptr<Gate>>(std::move(gates_)));
 }
 
 void PostgresEngine::abandon() noexcept {
@@ -64,7 +78,16 @@ void PostgresEngine::abandon() noexcept {
     if (pool_) pool_->close();
     store_.reset();
     pool_.reset();
+    for (const std::shared_ptr<Gate>& gate : gates_) gate->shut();
     executor_ = {};
+}
+
+std::shared_ptr<Pool> PostgresEngine::make_pool(const Config& config) {
+    // Of those whose pool is gone and whose threads have ended nothing is left to wait for.
+    std::erase_if(gates_, [](const std::shared_ptr<Gate>& gate) { return gate.use_count() == 1; });
+    auto pool = std::make_shared<Pool>(config, executor_);
+    gates_.push_back(pool->gate());
+    return pool;
 }
 
 Deadline PostgresEngine::resolve(Deadline deadline) const {
@@ -88,11 +111,9 @@ Store& PostgresEngine::store() const {
 class PostgresEngine::Connections {
  public:
     explicit Connections(PostgresEngine& engine)
-        : pool_(engine.pool_ ? engine.pool_ : std::make_shared<Pool>(engine.config_, engine.executor_)),
-          is_own_(engine.pool_ == nullptr) {}
+        : pool_(engine.pool_ ? engine.pool_ : engine.make_pool(engine.config_)), is_own_(engine.pool_ == nullptr) {}
     /// Its own in any case.
-    Connections(PostgresEngine& engine, const Config& config)
-        : pool_(std::make_shared<Pool>(config, engine.executor_)), is_own_(true) {}
+    Connections(PostgresEngine& engine, const Config& config) : pool_(engine.make_pool(config)), is_own_(true) {}
     ~Connections() {
         if (is_own_) pool_->close();
     }
@@ -122,7 +143,7 @@ asio::awaitable<void> PostgresEngine::open(Deadline deadline) { co_await run(ope
 
 asio::awaitable<void> PostgresEngine::open_here(Deadline deadline) {
     if (open_.load(std::memory_order_acquire)) co_return;
-    pool_ = std::make_shared<Pool>(config_, executor_);
+    pool_ = make_pool(config_);
     auto body = [&](Connection& connection) { return open_schema(connection, deadline); };
     co_await on_connection(pool_, body, deadline);
     open_.store(true, std::memory_order_release);

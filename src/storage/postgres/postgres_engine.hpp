@@ -20,6 +20,8 @@ namespace marketdb::storage::postgres {
 /// The engine on a PostgreSQL schema. Everything runs on one executor on which no two functions run at once; a coroutine of
 /// another executor waits and is resumed there, and its executor's work counts as going on until then.
 ///
+/// Threads that a name server holds up keep nobody waiting but the destructor, which gives them two seconds to end.
+///
 /// In a child after fork() every operation fails, and the destructor lets the sessions be as the parent has them.
 class PostgresEngine final : public Engine {
  public:
@@ -65,6 +67,7 @@ class PostgresEngine final : public Engine {
 
     template <class T>
     awaitable<T> run(awaitable<T> operation);
+    [[nodiscard]] std::shared_ptr<Pool> make_pool(const Config& config);
     [[nodiscard]] Deadline resolve(Deadline deadline) const;
     void require_same_process() const;
     /// Errors: closed.
@@ -92,6 +95,7 @@ class PostgresEngine final : public Engine {
 
     // used on the executor only
     boost::asio::any_io_executor executor_;
+    std::vector<std::shared_ptr<Gate>> gates_;  // of all pools whose threads have not ended
     std::shared_ptr<Pool> pool_;
     std::unique_ptr<Store> store_;
 };

@@ -47,6 +47,19 @@ TEST(ConnectTarget, WhoPrefersAStandbyTakesAnyInTheSecondRound) {
               (Hosts{"one:6000 standby", "two:6001 standby", "one:6000 any", "two:6001 any"}));
 }
 
+TEST(ConnectTarget, ANameIsLookedUpUnlessLibpqNeedsNone) {
+    const auto name_of = [](const std::string& url) { return ConnectTarget(Config::from_url(url)).name(); };
+    EXPECT_EQ(name_of("postgresql://desk@one:6000/market"), "one");
+    EXPECT_EQ(name_of("postgresql://desk@[::1]/market"), "::1");
+    EXPECT_EQ(name_of("postgresql:///market"), "");
+    EXPECT_EQ(name_of("postgresql:///market?host=/run/postgresql"), "");
+    EXPECT_EQ(name_of("postgresql:///market?host=@market"), "");
+    EXPECT_EQ(name_of("postgresql://desk@one/market?hostaddr=192.0.2.7"), "");
+    EXPECT_EQ(name_of("postgresql://desk@one/market?service=desk"), "");
+    EXPECT_EQ(name_of("postgresql://desk@one,two/market"), "");
+    EXPECT_EQ(ConnectTarget(Config::from_url("postgresql://desk@one/market")).at("192.0.2.7").name(), "");
+}
+
 TEST(ConnectTarget, ListsThatDoNotMatchAreLeftToLibpq) {
     EXPECT_EQ(hosts_of("postgresql://desk@/market?host=one,two,three&port=6000,6001&target_session_attrs=any"),
               (Hosts{"one,two,three:6000,6001 any"}));
