@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "adversity/postgres_desk.hpp"
+#include "support/fault_proxy.hpp"
 
 /// What the server refuses, and what becomes of it.
 namespace marketdb::testing {
@@ -124,7 +125,7 @@ TEST_F(PostgresRefusal, ARefusedRowIsNamedWithItsColumn) {
         std::vector<BookTicker> quotes = PostgresDesk::quotes(symbol_, rows, 1);
         quotes[3].bid_qty = 60;
         expect_error(ErrorCode::constraint, [&] { db_->wait(db_->insert_book_ticker_snapshots(quotes)); },
-                     {"row 3", "bid_qty_is_small"});
+                     {"row 3", ": column bid_qty: ", "bid_qty_is_small"});
         EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
         quotes[3].bid_qty = 1;
         db_->wait(db_->insert_book_ticker_snapshots(quotes));
@@ -133,6 +134,53 @@ TEST_F(PostgresRefusal, ARefusedRowIsNamedWithItsColumn) {
     expect_error(ErrorCode::unknown_symbol,
                  [&] { db_->wait(db_->insert_book_ticker_snapshots(PostgresDesk::quotes(SymbolId{4711}, 2))); },
                  {"4711"});
+}
+
+TEST_F(PostgresRefusal, AConstraintOfSeveralColumnsIsNamedWithThemOnATableWithAndWithoutPartitions) {
+    desk_.run(
+        "ALTER TABLE book_ticker_snapshots ADD CONSTRAINT is_narrow CHECK (ask_price - bid_price < 150); "
+        "ALTER TABLE funding_rate_snapshots ADD CONSTRAINT one_rate_a_time UNIQUE (symbol_id, \"timestamp\")");
+    std::vector<BookTicker> quotes = PostgresDesk::quotes(symbol_, 3, 1);
+    quotes[1].bid_price = 1;
+    expect_error(ErrorCode::constraint, [&] { db_->wait(db_->insert_book_ticker_snapshots(quotes)); },
+                 {"row 1", ": column bid_price, ask_price: "});
+    const std::vector<FundingRate> rates{funding(symbol_, kNoon, 0.1),
+                                         funding(symbol_, kNoon, 0.2, FundingKind::settled)};
+    // Each of the two could be stored alone, so neither is named.
+    expect_error(ErrorCode::constraint, [&] { db_->wait(db_->insert_funding_rates(rates)); },
+                 {"funding_rate_snapshots: column symbol_id, timestamp: "});
+    EXPECT_EQ(desk_.ask("SELECT count(*) FROM funding_rate_snapshots"), "0");
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
+}
+
+TEST_F(PostgresRefusal, AConstraintThatTheCatalogueDoesNotKnowIsNamedItself) {
+    desk_.run(
+        "CREATE FUNCTION refuse_large() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'too large' USING "
+        "ERRCODE = '23514', CONSTRAINT = 'desk_limit'; END $$; CREATE TRIGGER large BEFORE INSERT ON "
+        "book_ticker_snapshots FOR EACH ROW WHEN (NEW.bid_qty > 50) EXECUTE FUNCTION refuse_large()");
+    std::vector<BookTicker> quotes = PostgresDesk::quotes(symbol_, 3, 1);
+    quotes[2].bid_qty = 60;
+    expect_error(ErrorCode::constraint, [&] { db_->wait(db_->insert_book_ticker_snapshots(quotes)); },
+                 {"row 2", ": constraint desk_limit: ", "too large"});
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
+}
+
+TEST_F(PostgresRefusal, ALinkThatBreaksWhileTheReasonIsLookedForDoesNotHideIt) {
+    desk_.run("ALTER TABLE book_ticker_snapshots ADD CONSTRAINT bid_qty_is_small CHECK (bid_qty < 50)");
+    FaultProxy proxy(PostgresServer::shared());
+    const auto db = PostgresDesk::open(desk_.config(proxy.url(desk_.parameters())));
+    std::vector<BookTicker> quotes = PostgresDesk::quotes(symbol_, 5, 1);
+    quotes[3].bid_qty = 60;
+    Fault cut;
+    cut.containing = "pg_constraint";
+    proxy.inject(cut);
+    expect_error(ErrorCode::constraint, [&] { db->wait(db->insert_book_ticker_snapshots(quotes)); },
+                 {"row 3", ": constraint bid_qty_is_small: "});
+    EXPECT_EQ(proxy.happened(), 1);
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
+    quotes[3].bid_qty = 1;
+    db->wait(db->insert_book_ticker_snapshots(quotes));
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "6|6|6");
 }
 
 TEST_F(PostgresRefusal, ALockThatIsNotReleasedEndsAtTheDeadlineAndNothingIsStored) {
@@ -191,6 +239,22 @@ TEST_F(PostgresRefusal, PreparedStatementsThatAreGoneArePreparedAgain) {
     EXPECT_EQ(desk_.ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = '" + desk_.schema() + "'"),
               before)
         << "on the same connections";
+}
+
+TEST_F(PostgresRefusal, ARefusedRowIsFoundThoughPreparedStatementsAreTakenAway) {
+    desk_.run(
+        "ALTER TABLE book_ticker_snapshots ADD CONSTRAINT bid_qty_is_small CHECK (bid_qty < 50); CREATE FUNCTION "
+        "take_away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN NULL; END $$; "
+        "CREATE "
+        "TRIGGER takes_away BEFORE INSERT ON book_ticker_snapshots FOR EACH STATEMENT EXECUTE FUNCTION take_away()");
+    for (const std::size_t row : {std::size_t{0}, std::size_t{5}, std::size_t{8}}) {
+        std::vector<BookTicker> quotes = PostgresDesk::quotes(symbol_, 9, 1);
+        quotes[row].bid_qty = 60;
+        const std::string named = "row " + std::to_string(row) + " ";
+        expect_error(ErrorCode::constraint, [&] { db_->wait(db_->insert_book_ticker_snapshots(quotes)); },
+                     {named, ": column bid_qty: "});
+    }
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
 }
 
 TEST_F(PostgresRefusal, AServerThatAllOfASuddenOnlyReadsSaysSo) {

@@ -54,6 +54,7 @@ ServerError ServerError::from(const PGresult* result) {
     error.sqlstate = field(result, PG_DIAG_SQLSTATE);
     error.message = field(result, PG_DIAG_MESSAGE_PRIMARY);
     error.detail = field(result, PG_DIAG_MESSAGE_DETAIL);
+    error.schema = field(result, PG_DIAG_SCHEMA_NAME);
     error.table = field(result, PG_DIAG_TABLE_NAME);
     error.column = field(result, PG_DIAG_COLUMN_NAME);
     error.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);

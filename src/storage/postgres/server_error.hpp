@@ -17,11 +17,12 @@ namespace marketdb::storage::postgres {
 /// Whether the same transaction may succeed when it is run again at once (deadlock, serialization failure).
 [[nodiscard]] bool is_transient(std::string_view sqlstate) noexcept;
 
-/// A refused statement, with what tells where: table, column, constraint.
+/// A refused statement, with what tells where: schema, table, column, constraint.
 struct ServerError {
     std::string sqlstate;
     std::string message;
     std::string detail;
+    std::string schema;
     std::string table;
     std::string column;
     std::string constraint;

@@ -110,11 +110,12 @@ class Store {
     awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, Step step, Deadline deadline);
     awaitable<void> ensure_partitions(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] TimeRange range_to_read(const PhysicalTable& table, RowSpan rows) const;
-    [[nodiscard]] std::string column_of(const PhysicalTable& table, const ServerError& said) const;
     [[nodiscard]] Remedy remedy_for(const std::exception_ptr& failure, bool copied) const;
     awaitable<void> refuse(const PhysicalTable& table, RowSpan rows, std::exception_ptr failure, Deadline deadline);
-    awaitable<std::size_t> find_refused_row(const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<std::optional<std::size_t>> find_refused_row(const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<std::string> columns_of_constraint(const ServerError& said, Deadline deadline);
     awaitable<bool> is_refused(const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<bool> try_rows(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] bool is_worth_copying(const PhysicalTable& table, RowSpan rows);
     void note_collision(const PhysicalTable& table, RowSpan rows);
     /// What a large batch is expected to do, because the one before did.

@@ -47,6 +47,26 @@ ErrorCode code_of_unknown(std::string_view column) {
     return column == "exchange_id" ? ErrorCode::unknown_exchange : ErrorCode::unknown_symbol;
 }
 
+/// The columns of a constraint that a refused table has, be it a partition.
+constexpr std::string_view kColumnsOfConstraintSql =
+    "SELECT pg_catalog.string_agg(a.attname, ', ' ORDER BY a.attnum) FROM pg_catalog.pg_constraint o"
+    " JOIN pg_catalog.pg_class c ON c.oid = o.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (o.conkey)"
+    " WHERE n.nspname = $1 AND c.relname = $2 AND o.conname = $3";
+
+/// Of an existing table, whose constraints are known: a column, else the columns of a constraint.
+std::string checked_columns(const PhysicalTable& table, const ServerError& said) {
+    if (!said.column.empty()) return said.column;
+    const auto found = table.existing->checks.find(said.constraint);
+    return found == table.existing->checks.end() ? std::string() : found->second;
+}
+
+/// What a refusal is about, in front of the server's words: a column, else a constraint.
+std::string subject_of(std::string_view column, const ServerError& said) {
+    if (!column.empty()) return fmt::format("column {}: ", column);
+    return said.constraint.empty() ? std::string() : fmt::format("constraint {}: ", said.constraint);
+}
+
 /// Sets a time column of this name, if there is one, where it is absent or `always`.
 void stamp(const Table& table, std::byte* row, std::string_view name, Timestamp now, bool always) {
     const Column* column = table.find(name);
@@ -271,59 +291,77 @@ asio::awaitable<void> Store::refuse(const PhysicalTable& table, RowSpan rows, st
     }
     if (!refused) std::rethrow_exception(failure);
 
-    const std::size_t row = co_await find_refused_row(table, rows, deadline);
+    // Where it happened may not be found out: in time, or on a link that goes on. What happened is told all the same.
     const ServerError& said = refused->said();
-    const std::string column = column_of(table, said);
-    const bool is_unknown = said.sqlstate == "23503";
-    throw Error(is_unknown ? code_of_unknown(column) : ErrorCode::constraint,
-                fmt::format("{} row {} ({}): {}{}", table.table->name, row, describe_key(*table.table, rows.row(row)),
-                            column.empty() ? std::string() : fmt::format("column {}: ", column), said.text()),
+    std::optional<std::size_t> row;
+    std::string column = table.is_own() ? said.column : checked_columns(table, said);
+    try {
+        row = co_await find_refused_row(table, rows, deadline);
+        if (column.empty() && !said.constraint.empty()) column = co_await columns_of_constraint(said, deadline);
+    } catch (const Error& lost) {
+        if (lost.code() == ErrorCode::cancelled) throw;
+    }
+    const std::string where =
+        row ? fmt::format(" row {} ({})", *row, describe_key(*table.table, rows.row(*row))) : std::string();
+    throw Error(said.sqlstate == "23503" ? code_of_unknown(column) : ErrorCode::constraint,
+                fmt::format("{}{}: {}{}", table.table->name, where, subject_of(column, said), said.text()),
                 said.sqlstate);
 }
 
-/// What a refusal is about: a column, else the columns of a constraint, else its name.
-std::string Store::column_of(const PhysicalTable& table, const ServerError& said) const {
-    if (!said.column.empty() || table.is_own()) return said.column.empty() ? said.constraint : said.column;
-    const auto found = table.existing->checks.find(said.constraint);
-    return found == table.existing->checks.end() || found->second.empty() ? said.constraint : found->second;
+/// Empty: the catalogue knows no such constraint.
+asio::awaitable<std::string> Store::columns_of_constraint(const ServerError& said, Deadline deadline) {
+    Parameters parameters;
+    parameters.add(std::string_view(said.schema));
+    parameters.add(std::string_view(said.table));
+    parameters.add(std::string_view(said.constraint));
+    const Step step{kColumnsOfConstraintSql, &parameters, false};
+    const Result found = co_await ask(step, deadline);
+    co_return found.text(0, 0);
 }
 
-/// The first row that the server refuses: by halves, in transactions that are rolled back.
-asio::awaitable<std::size_t> Store::find_refused_row(const PhysicalTable& table, RowSpan rows, Deadline deadline) {
+/// The first row that the server refuses: by halves, in transactions that are rolled back. None: it refuses
+/// none of them by itself, as where it looks at rows only when they are committed.
+asio::awaitable<std::optional<std::size_t>> Store::find_refused_row(const PhysicalTable& table, RowSpan rows,
+                                                                    Deadline deadline) {
     std::size_t first = 0;
     std::size_t count = rows.count;
-    while (count > 1) {
-        const std::size_t half = count / 2;
-        const RowSpan part = part_of(rows, first, half);
-        const bool refused = co_await is_refused(table, part, deadline);
+    bool is_certain = false;
+    while (count > 1 || !is_certain) {
+        const std::size_t half = std::max<std::size_t>(count / 2, 1);
+        const bool refused = co_await is_refused(table, part_of(rows, first, half), deadline);
+        if (!refused && count == 1) co_return std::nullopt;
         if (!refused) first += half;
         count = refused ? half : count - half;
+        is_certain = refused;
     }
     co_return first;
 }
 
 asio::awaitable<bool> Store::is_refused(const PhysicalTable& table, RowSpan rows, Deadline deadline) {
-    Lease lease = co_await pool_->acquire(deadline);
-    bool refused = false;
+    auto body = [&](Connection& connection) { return try_rows(connection, table, rows, deadline); };
+    try {
+        const bool taken = co_await transact(pool_, body, deadline);
+        co_return !taken;
+    } catch (const StatementError& error) {
+        if (error.code() != ErrorCode::constraint) throw;
+    }
+    co_return true;
+}
+
+/// Upserts rows and takes it back. Errors: StatementError  the server refuses one of them.
+asio::awaitable<bool> Store::try_rows(Connection& connection, const PhysicalTable& table, RowSpan rows,
+                                      Deadline deadline) {
     Parameters parameters;
-    for (std::size_t first = 0; first < rows.count && !refused; first += kUpsertRowsAtOnce) {
+    for (std::size_t first = 0; first < rows.count; first += kUpsertRowsAtOnce) {
         const RowSpan part = part_of(rows, first, kUpsertRowsAtOnce);
         const std::string sql = upsert_sql(table, schema(), range_to_read(table, part));
         set_upsert_parameters(parameters, table, part);
         const Step step{sql, &parameters, true};
         const std::span<const Step> steps(&step, 1);
-        try {
-            if (first == 0) {
-                co_await begin(*lease, steps, deadline);
-            } else {
-                co_await lease->run(steps, deadline);
-            }
-        } catch (const StatementError&) {
-            refused = true;
-        }
+        const std::vector<Result> answers = co_await run_within(connection, steps, first > 0, deadline);
     }
-    co_await recover(*lease);
-    co_return refused;
+    co_await recover(connection);
+    co_return true;
 }
 
 asio::awaitable<void> Store::insert_one(const Table& logical, std::byte* row, Deadline deadline) {
@@ -375,9 +413,10 @@ asio::awaitable<std::optional<std::int64_t>> Store::write_row(const PhysicalTabl
         refused = error;
     }
     if (!refused) co_return id;
+    const std::string column = checked_columns(table, refused->said());
     throw Error(ErrorCode::constraint,
-                fmt::format("{} ({}): column {}: {}", table.table->name, describe_key(*table.table, row),
-                            column_of(table, refused->said()), refused->said().text()),
+                fmt::format("{} ({}): {}{}", table.table->name, describe_key(*table.table, row),
+                            subject_of(column, refused->said()), refused->said().text()),
                 refused->sqlstate());
 }
 
