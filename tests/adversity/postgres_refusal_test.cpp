@@ -241,6 +241,29 @@ TEST_F(PostgresRefusal, PreparedStatementsThatAreGoneArePreparedAgain) {
         << "on the same connections";
 }
 
+TEST_F(PostgresRefusal, PreparedStatementsThatSomebodyTakesAwayEachTimeAreDoneWithout) {
+    store(3, {}, 1);
+    const std::vector<pid_t> before = PostgresServer::shared().backend_pids(desk_.schema());
+    desk_.run(
+        "CREATE FUNCTION take_away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN "
+        "NULL; "
+        "END $$; CREATE TRIGGER takes_away AFTER INSERT OR UPDATE ON book_ticker_snapshots FOR EACH STATEMENT EXECUTE "
+        "FUNCTION take_away()");
+    for (int sequence = 2; sequence <= 4; ++sequence) store(3, {}, sequence);
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "13|13|13");
+    // By COPY, then, as the rows are there already, in three statements.
+    store(45'000, {}, 5);
+    store(45'000, {}, 5, 101);
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "45013|45013|45013");
+    EXPECT_EQ(desk_.ask("SELECT count(*) FROM book_ticker_snapshots WHERE bid_price = 101"), "45000");
+    db_->wait(db_->refresh_reference());
+    db_->wait(db_->ensure_exchange("BETA_SPOT"));
+    HistoryFilter some;
+    some.limit = 5;
+    EXPECT_EQ(db_->wait(db_->get_book_ticker_history(some)).rows.size(), 5U);
+    EXPECT_EQ(PostgresServer::shared().backend_pids(desk_.schema()), before) << "on the same connections";
+}
+
 TEST_F(PostgresRefusal, ARefusedRowIsFoundThoughPreparedStatementsAreTakenAway) {
     desk_.run(
         "ALTER TABLE book_ticker_snapshots ADD CONSTRAINT bid_qty_is_small CHECK (bid_qty < 50); CREATE FUNCTION "

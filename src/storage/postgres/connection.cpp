@@ -173,7 +173,7 @@ void Connection::send_kept(std::string_view sql, const Parameters::View& view, s
 
 void Connection::send(const Step& step, std::vector<Expected>& expected) {
     const Parameters::View view = step.parameters == nullptr ? Parameters::View() : step.parameters->view();
-    if (step.keep && statements_kept_ > 0) return send_kept(step.sql, view, expected);
+    if (step.keep && statements_kept_ > 0 && uses_kept_statements) return send_kept(step.sql, view, expected);
     const std::string sql(step.sql);
     if (PQsendQueryParams(link_.get(), sql.c_str(), static_cast<int>(view.values.size()), view.types.data(),
                           view.values.data(), view.lengths.data(), view.formats.data(), 1) != 1) {

@@ -97,6 +97,8 @@ class Connection {
     /// The session's statement_timeout; 0: none.
     std::chrono::milliseconds statement_timeout{0};
     static constexpr std::chrono::milliseconds kUnknownTimeout{-1};
+    /// Off while an operation is tried again whose prepared statements somebody else takes away: what has no name stays.
+    bool uses_kept_statements = true;
 
  private:
     void require_alive() const;

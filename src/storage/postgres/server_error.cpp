@@ -59,6 +59,7 @@ ServerError ServerError::from(const PGresult* result) {
     error.column = field(result, PG_DIAG_COLUMN_NAME);
     error.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
     error.context = field(result, PG_DIAG_CONTEXT);
+    error.routine = field(result, PG_DIAG_SOURCE_FUNCTION);
     if (error.message.empty()) error.message = PQresultErrorMessage(result);
     return error;
 }

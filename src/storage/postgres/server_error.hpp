@@ -27,6 +27,7 @@ struct ServerError {
     std::string column;
     std::string constraint;
     std::string context;
+    std::string routine;  ///< Of the server's source: the same in every language.
 
     /// From a result of a statement that failed.
     [[nodiscard]] static ServerError from(const PGresult* result);

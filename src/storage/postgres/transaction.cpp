@@ -171,10 +171,10 @@ asio::awaitable<void> pause_before_retry(std::exception_ptr failure, Deadline de
 bool is_stale_plan(const std::exception_ptr& failure) noexcept {
     try {
         std::rethrow_exception(failure);
-    } catch (const Error& error) {
+    } catch (const StatementError& error) {
+        // 0A000 is many things, and its words are in the server's language.
         return error.sqlstate() == "26000" ||
-               (error.sqlstate() == "0A000" &&
-                std::string_view(error.what()).find("cached plan") != std::string_view::npos);
+               (error.sqlstate() == "0A000" && error.said().routine == "RevalidateCachedQuery");
     } catch (...) {
         return false;
     }

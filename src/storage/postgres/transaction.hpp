@@ -48,8 +48,8 @@ boost::asio::awaitable<void> commit(Connection& connection, Deadline deadline);
 /// Brings a connection back from a failed operation. Not cancelled, does not throw.
 boost::asio::awaitable<void> recover(Connection& connection);
 
-/// Takes a connection from the pool, runs `body(connection)`, and gives the connection back clean. A statement that the server
-/// no longer has prepared, or whose tables changed since, is prepared anew and tried once more: nothing of it was done.
+/// Takes a connection from the pool, runs `body(connection)`, and gives the connection back clean. If the server no longer has a
+/// statement prepared, or its tables changed since, the whole is tried once more without prepared ones: nothing of it was done.
 ///
 /// @param body  A callable that returns an awaitable. Must outlive the call.
 template <class Body>
@@ -95,6 +95,7 @@ std::invoke_result_t<Body&, Connection&> on_connection(const std::shared_ptr<Poo
                                                        Deadline deadline) {
     using Value = typename detail::ValueOf<std::invoke_result_t<Body&, Connection&>>::Type;
     Lease lease = co_await pool->acquire(deadline);
+    lease->uses_kept_statements = true;
     for (bool may_retry = true;; may_retry = false) {
         detail::Outcome<Value> outcome;
         std::exception_ptr failure;
@@ -114,6 +115,7 @@ std::invoke_result_t<Body&, Connection&> on_connection(const std::shared_ptr<Poo
         co_await boost::asio::this_coro::throw_if_cancelled(throws_if_cancelled);
         if (!may_retry || !is_stale_plan(failure)) std::rethrow_exception(failure);
         lease->forget_statements();
+        lease->uses_kept_statements = false;
     }
 }
 

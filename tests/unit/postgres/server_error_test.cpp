@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <exception>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "storage/postgres/transaction.hpp"
 
 namespace marketdb::storage::postgres {
 namespace {
@@ -67,6 +71,21 @@ TEST(ServerError, OnlyADeadlockAndASerializationFailureAreTriedAgain) {
     for (const std::string_view sqlstate : {"40000", "40002", "40003", "55P03", "57014", "23505", "08006", ""}) {
         EXPECT_FALSE(is_transient(sqlstate)) << sqlstate;
     }
+}
+
+TEST(ServerError, AStalePlanIsKnownInEveryLanguage) {
+    const auto is_stale = [](std::string sqlstate, std::string message, std::string routine) {
+        ServerError said;
+        said.sqlstate = std::move(sqlstate);
+        said.message = std::move(message);
+        said.routine = std::move(routine);
+        return is_stale_plan(std::make_exception_ptr(StatementError(std::move(said), "the database refused")));
+    };
+    EXPECT_TRUE(is_stale("0A000", "gecachter Plan darf den Ergebnistyp nicht \u00e4ndern", "RevalidateCachedQuery"));
+    EXPECT_TRUE(is_stale("26000", "prepared statement \"marketdb_1\" does not exist", "FetchPreparedStatement"));
+    EXPECT_FALSE(is_stale("0A000", "a rule about a cached plan", "transformOnConflictClause"));
+    EXPECT_FALSE(is_stale("42P01", "relation \"quotes\" does not exist", "parserOpenTable"));
+    EXPECT_FALSE(is_stale_plan(std::make_exception_ptr(Error(ErrorCode::timeout, "late"))));
 }
 
 TEST(ServerError, KeepsTheServersWordsAndItsState) {
