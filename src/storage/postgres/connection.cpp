@@ -269,7 +269,6 @@ asio::awaitable<void> Connection::begin_copy(std::string sql, Deadline deadline)
         fail(result, "the database refused");
     }
     has_heard_ = false;
-    unknown_since_.reset();
     notices_heard_ = notices_;
 }
 
@@ -289,7 +288,8 @@ asio::awaitable<void> Connection::send_copy(std::string_view bytes, Deadline dea
             co_await end_copy(deadline);
             lost();
         }
-        if (seems_refused()) {
+        const bool is_refused = co_await seems_refused(deadline);
+        if (is_refused) {
             PQputCopyEnd(link_.get(), "given up");
             co_await flush(deadline);
             co_await end_copy(deadline);
@@ -299,22 +299,25 @@ asio::awaitable<void> Connection::send_copy(std::string_view bytes, Deadline dea
 }
 
 /// An answer before the end can only be a refusal, or a notice. libpq takes notices away and leaves a refusal unread until the
-/// COPY has ended, and says of neither that it is there; a notice, too, stays unread until it is whole.
-bool Connection::seems_refused() {
-    const auto now = std::chrono::steady_clock::now();
-    if (std::exchange(has_heard_, false) || has_input()) {
-        const std::uint64_t before = notices_heard_;
+/// COPY has ended, and says of neither that it is there; a notice, too, stays unread until it is whole. Nothing is sent until it
+/// is known which: a server that has refused swallows all the rest.
+asio::awaitable<bool> Connection::seems_refused(Deadline deadline) {
+    if (!std::exchange(has_heard_, false) && !has_input()) co_return false;
+    Deadline known = Deadline::in(kNoNoticeAfter);
+    known.at = std::min(known.at, deadline.at);
+    for (;;) {
         consume();
         // Looks at what has come.
         static_cast<void>(PQisBusy(link_.get()));
+        const std::uint64_t before = notices_heard_;
         notices_heard_ = notices_;
-        if (notices_heard_ != before) {
-            unknown_since_.reset();
-        } else if (!unknown_since_) {
-            unknown_since_ = now;
-        }
+        if (notices_heard_ != before) co_return false;
+        if (PQstatus(link_.get()) == CONNECTION_BAD) co_return true;
+        require_socket();
+        const SocketEvent event = co_await watch_->until_readable(known);
+        if (event == SocketEvent::late && std::chrono::steady_clock::now() < deadline.at) co_return true;
+        heed(event);
     }
-    return unknown_since_ && now - *unknown_since_ >= kNoNoticeAfter;
 }
 
 asio::awaitable<std::uint64_t> Connection::end_copy(Deadline deadline) {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -117,7 +116,7 @@ class Connection {
     void forget(std::string_view sql) noexcept;
     [[nodiscard]] bool has_input() const noexcept;
     void consume();
-    [[nodiscard]] bool seems_refused();
+    awaitable<bool> seems_refused(Deadline deadline);
     /// Until the next result can be had without waiting.
     awaitable<void> until_answered(Deadline deadline);
     /// The next result; null at the end of a statement.
@@ -133,11 +132,10 @@ class Connection {
     std::shared_ptr<SocketWatch> watch_;
     bool broken_ = false;
 
-    // Of the COPY that is under way: whether something came while it was sent, and since when it is not known what that is.
+    // Of the COPY that is under way: whether something came while it was sent.
     bool has_heard_ = false;
     std::uint64_t notices_ = 0;  // since it was made
     std::uint64_t notices_heard_ = 0;
-    std::optional<std::chrono::steady_clock::time_point> unknown_since_;
 
     struct Kept {
         std::string name;

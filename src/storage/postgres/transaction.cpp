@@ -106,7 +106,10 @@ asio::awaitable<std::vector<Result>> begin(Connection& connection, std::span<con
     co_return without_first(std::move(results), first);
 }
 
-std::string begin_for_copy() { return "BEGIN; SET LOCAL statement_timeout = 0; "; }
+std::string begin_for_copy() {
+    // A notice and a refusal that come together look like the notice alone, so there are to be no notices.
+    return "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL client_min_messages = error; ";
+}
 
 std::string timeout_prefix(Connection& connection, Deadline deadline) {
     const milliseconds wanted = limit_of(deadline);

@@ -32,7 +32,7 @@ boost::asio::awaitable<std::vector<Result>> begin(Connection& connection, std::s
                                                   Deadline deadline);
 
 /// The text that begins a transaction for a COPY. The server's own limit is lifted: it would count the time in which it waits
-/// for us.
+/// for us. It sends no notices.
 [[nodiscard]] std::string begin_for_copy();
 /// What to put in front of a COPY .. TO STDOUT so that the deadline reaches the server; empty if it knows.
 [[nodiscard]] std::string timeout_prefix(Connection& connection, Deadline deadline);
