@@ -92,6 +92,36 @@ TEST_F(PostgresTraps, ACopyThatFailsAtItsFirstRowDoesNotSwallowAllOthers) {
     EXPECT_GT(copied_bytes(), 40'000'000U);
 }
 
+TEST_F(PostgresTraps, ARowThatARuleTakesAwayIsNotReportedAsStored) {
+    store(1);
+    for (const char* instead : {"INSTEAD NOTHING", "ALSO NOTIFY quotes"}) {
+        SCOPED_TRACE(instead);
+        desk_.run(std::string("CREATE OR REPLACE RULE meddles AS ON INSERT TO book_ticker_snapshots DO ") + instead);
+        expect_error(ErrorCode::schema_mismatch, [&] { store(3, 1); }, {"INSERT"});
+        EXPECT_EQ(desk_.stored_quotes(symbol_), "1|1|1");
+    }
+    // A COPY goes past rules: what it reports is there.
+    EXPECT_EQ(store(2'500, 1).inserted, 2'500U);
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "2501|2501|2501");
+    expect_error(ErrorCode::schema_mismatch, [&] { store(2'500, 1); }, {"rules"});
+
+    const std::vector<FundingRate> rates{funding(symbol_, kNoon, 0.0001)};
+    desk_.run("CREATE RULE meddles AS ON UPDATE TO funding_rate_snapshots DO INSTEAD NOTHING");
+    expect_error(ErrorCode::schema_mismatch, [&] { db_->wait(db_->insert_funding_rates(rates)); }, {"rules"});
+    desk_.run("CREATE RULE meddles AS ON INSERT TO exchanges DO INSTEAD NOTHING");
+    expect_error(ErrorCode::schema_mismatch, [&] { db_->wait(db_->ensure_exchange("BETA_SPOT")); }, {"INSERT"});
+    EXPECT_EQ(desk_.ask("SELECT (SELECT count(*) FROM funding_rate_snapshots), (SELECT count(*) FROM exchanges)"),
+              "0|1");
+
+    desk_.run(
+        "DROP RULE meddles ON book_ticker_snapshots; DROP RULE meddles ON funding_rate_snapshots; DROP RULE meddles ON "
+        "exchanges");
+    EXPECT_EQ(store(3, 2).inserted, 3U);
+    EXPECT_EQ(db_->wait(db_->insert_funding_rates(rates)).inserted, 1U);
+    db_->wait(db_->ensure_exchange("BETA_SPOT"));
+    EXPECT_EQ(desk_.stored_quotes(symbol_), "2504|2504|2504");
+}
+
 TEST_F(PostgresTraps, ATransactionThatIsRefusedAtItsCommitIsNotStored) {
     store(1);
     desk_.run(

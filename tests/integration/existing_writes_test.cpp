@@ -116,6 +116,41 @@ TEST_F(PostgresExistingWrites, ABatchThatWasRefusedIsStoredWholeWhenItsRowIsMend
     EXPECT_EQ(count("balance_snapshots"), "5000");
 }
 
+TEST_F(PostgresExistingWrites, RowsThatARuleOrATriggerTakesAwayAreNotReportedAsStored) {
+    const std::vector<Trade> trades = many_trades(3);
+    const auto write = [&] { return db().wait(db().insert_trades(trades)); };
+    schema_.run("CREATE TABLE elsewhere (LIKE trade_snapshots INCLUDING DEFAULTS)");
+    for (const char* instead : {"NOTHING", "INSERT INTO elsewhere SELECT NEW.*"}) {
+        SCOPED_TRACE(instead);
+        schema_.run(std::string("CREATE OR REPLACE RULE meddles AS ON INSERT TO trade_snapshots DO INSTEAD ") +
+                    instead);
+        expect_error(ErrorCode::schema_mismatch, [&] { write(); });
+    }
+    schema_.run("DROP RULE meddles ON trade_snapshots");
+    schema_.run(
+        "CREATE FUNCTION drop_second() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.trade_id = '2' THEN RETURN "
+        "NULL; END IF; RETURN NEW; END $$; CREATE TRIGGER drops BEFORE INSERT ON trade_snapshots FOR EACH ROW EXECUTE "
+        "FUNCTION drop_second()");
+    expect_error(ErrorCode::internal, [&] { write(); }, {"3 rows", "2 were"});
+    EXPECT_EQ(count("trade_snapshots"), "0");
+    EXPECT_EQ(count("elsewhere"), "0");
+    schema_.run("DROP TRIGGER drops ON trade_snapshots");
+    EXPECT_EQ(write().inserted, 3U);
+
+    // One that is there already, with another price.
+    std::vector<Trade> changed = trades;
+    changed[1].price = 101;
+    schema_.run("CREATE RULE meddles AS ON UPDATE TO trade_snapshots DO INSTEAD NOTHING");
+    expect_error(ErrorCode::schema_mismatch, [&] { db().wait(db().insert_trades(changed)); });
+    const std::vector<BookTicker> quotes = many_quotes(3);
+    schema_.run("CREATE RULE meddles AS ON INSERT TO book_ticker_snapshots DO INSTEAD NOTHING");
+    expect_error(ErrorCode::schema_mismatch, [&] { db().wait(db().insert_book_ticker_snapshots(quotes)); });
+    schema_.run("DROP RULE meddles ON trade_snapshots; DROP RULE meddles ON book_ticker_snapshots");
+    EXPECT_EQ(db().wait(db().insert_trades(changed)).updated, 1U);
+    EXPECT_EQ(db().wait(db().insert_book_ticker_snapshots(quotes)).inserted, 3U);
+    EXPECT_EQ(count("trade_snapshots"), "3");
+}
+
 TEST_F(PostgresExistingWrites, ABatchThatMetItsDeadlineIsStoredWholeWhenItIsSentAgain) {
     const std::vector<Trade> rows = many_trades(300);
     {

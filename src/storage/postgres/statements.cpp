@@ -249,10 +249,11 @@ std::string upsert_existing(const PhysicalTable& table, const std::vector<const 
     }
     std::string is_same = is_same_key(key, "w");
     if (table.is_chunked()) add_range(is_same, table, range);
+    // Without RETURNING a rule could send the rows elsewhere, and a trigger drop them, and nobody would know.
     return fmt::format(
-        "{}, written AS ({} WHERE is_new), changed AS (UPDATE {} AS t SET {} FROM wanted AS w WHERE NOT w.is_new AND "
-        "{}) "
-        "SELECT count(*), count(*) FILTER (WHERE is_new) FROM wanted",
+        "{}, written AS ({} WHERE is_new RETURNING 1), changed AS (UPDATE {} AS t SET {} FROM wanted AS w WHERE NOT "
+        "w.is_new AND {} RETURNING 1) SELECT count(*), (SELECT count(*) FROM written), count(*) FILTER (WHERE is_new) "
+        "FROM wanted",
         wanted, insert, table.name, assignments_of(table, "w"), is_same);
 }
 

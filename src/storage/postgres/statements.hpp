@@ -54,9 +54,10 @@ struct TimeRange {
 enum class Probe : std::uint8_t { stored_rows, none };
 
 /// Upserts rows that come as one array a column (`add_columns`), on our own datasets with those of `add_skews` behind them, by the
-/// rule of `storage::merge`. Rows that are there already and equal are not written. Answers how many rows were inserted or updated. Of our own tables `kInsertedSql` says after
-/// it how many of them were inserted; of others a second column does. (If another program inserts one of the rows meanwhile, it
-/// counts as inserted here too.)
+/// rule of `storage::merge`. Rows that are there already and equal are not written. Answers how many rows were inserted or
+/// updated. Of our own tables `kInsertedSql` says after it how many of them were inserted; of others a second column does, and,
+/// where there is no unique key, a third how many there were to insert. (If another program inserts one of the rows meanwhile,
+/// it counts as inserted here too.)
 ///
 /// On a table without a unique key only the lock of `lock_series_sql` keeps two marketdb writers from doubling rows.
 ///

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <marketdb/error.hpp>
+
 #include "storage/postgres/row_codec.hpp"
 #include "storage/postgres/store.hpp"
 
@@ -63,6 +65,13 @@ SeriesKey series_in(const Result& rows, int row, Dataset dataset) {
 
 int series_columns(Dataset dataset) noexcept { return dataset == Dataset::balances ? 2 : 1; }
 
+/// Where no other writer can come between, all new rows are inserted, or a trigger dropped some.
+void require_inserted(const PhysicalTable& table, const Result& answer) {
+    if (table.existing->has_unique_key || answer.integer(0, 1) == answer.integer(0, 2)) return;
+    throw Error(ErrorCode::internal, fmt::format("{}: {} rows were to be inserted and {} were; nothing was stored",
+                                                 table.name, answer.integer(0, 2), answer.integer(0, 1)));
+}
+
 std::vector<std::size_t> missing_of(const std::vector<std::vector<std::byte>>& newest) {
     std::vector<std::size_t> missing;
     for (std::size_t i = 0; i < newest.size(); ++i) {
@@ -94,6 +103,7 @@ asio::awaitable<WriteResult> Store::upsert_existing(Connection& connection, cons
         add_columns(parameters, table, part);
         const Step step{sql, &parameters, true};
         const Result answer = co_await connection.run_one(step, deadline);
+        require_inserted(table, answer);
         const auto written = static_cast<std::uint64_t>(answer.integer(0, 0));
         const auto inserted = std::min(written, static_cast<std::uint64_t>(answer.integer(0, 1)));
         note_part(part, inserted, written - inserted, result);
