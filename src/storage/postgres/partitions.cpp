@@ -115,7 +115,8 @@ asio::awaitable<void> Partitions::ensure(Connection& connection, const PhysicalT
     if (!missing.empty()) co_await read(connection, table, deadline);
 }
 
-std::vector<TimeRange> Partitions::pieces(const PhysicalTable& table, const TimeRange& range, bool descending) const {
+std::vector<TimeRange> Partitions::pieces(const PhysicalTable& table, const TimeRange& range, bool descending,
+                                          std::size_t at_most) const {
     std::vector<Timestamp> borders;  // starts of the partitions within the range
     for (const TimeRange& one : ranges(table)) {
         if (is_present(range.end) && one.start >= range.end) break;
@@ -124,7 +125,7 @@ std::vector<TimeRange> Partitions::pieces(const PhysicalTable& table, const Time
     std::vector<TimeRange> found;
     if (descending) {
         Timestamp end = range.end;
-        for (std::size_t size = 1; borders.size() > size; size *= 2) {
+        for (std::size_t size = 1; borders.size() > size; size = std::min(size * 2, at_most)) {
             const Timestamp border = borders[borders.size() - size];
             found.push_back({border, end});
             end = border;
@@ -136,7 +137,8 @@ std::vector<TimeRange> Partitions::pieces(const PhysicalTable& table, const Time
     Timestamp start = range.start;
     std::size_t next = 0;
     // The first border begins the first partition unless the range begins within one.
-    for (std::size_t size = is_present(range.start) ? 1 : 2; next + size < borders.size() + 1; size *= 2) {
+    for (std::size_t size = is_present(range.start) ? 1 : 2; next + size < borders.size() + 1;
+         size = std::min(size * 2, at_most)) {
         const Timestamp border = borders[next + size - 1];
         found.push_back({start, border});
         start = border;

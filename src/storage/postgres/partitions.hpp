@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,9 +36,10 @@ class Partitions {
     boost::asio::awaitable<void> ensure(Connection& connection, const PhysicalTable& table, const SchemaName& schema,
                                         RowSpan rows, Deadline deadline);
 
-    /// A range (an absent end is open) in pieces, in reading order: the first touches one partition, the next two, four, ..
-    [[nodiscard]] std::vector<TimeRange> pieces(const PhysicalTable& table, const TimeRange& range,
-                                                bool descending) const;
+    /// A range (an absent end is open) in pieces, in reading order: the first touches one partition, the next two, four, ..,
+    /// none more than `at_most`.
+    [[nodiscard]] std::vector<TimeRange> pieces(const PhysicalTable& table, const TimeRange& range, bool descending,
+                                                std::size_t at_most = SIZE_MAX) const;
 
     /// The piece of all time in which a moment lies: one partition, or the time between two.
     [[nodiscard]] TimeRange piece_of(const PhysicalTable& table, Timestamp time) const;

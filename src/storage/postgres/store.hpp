@@ -142,6 +142,9 @@ class Store {
                                   Deadline deadline);
     awaitable<void> latest_partitioned(const PhysicalTable& table, std::span<const SeriesKey> series,
                                        std::vector<std::vector<std::byte>>& newest, Deadline deadline);
+    awaitable<void> latest_anywhere(const PhysicalTable& table, std::span<const SeriesKey> series,
+                                    const std::vector<Timestamp>& times, std::vector<std::vector<std::byte>>& newest,
+                                    Deadline deadline);
 
     // store_existing.cpp
     awaitable<WriteResult> upsert_existing(Connection& connection, const PhysicalTable& table, RowSpan rows,

@@ -20,6 +20,9 @@ namespace {
 /// More rows come by COPY, which costs more to begin and less for each row.
 constexpr std::uint64_t kMaxRowsByQuery = 512;
 
+/// Of one statement that looks for newest rows: each costs every series a probe, and the server a lock.
+constexpr std::size_t kMaxPartitionsOfLatest = 16;
+
 /// Decodes the rows of a COPY into a sink.
 class SinkReader final : public CopyReader {
  public:
@@ -212,14 +215,33 @@ asio::awaitable<void> Store::latest_partitioned(const PhysicalTable& table, std:
         for (const std::size_t place : piece.second) since.push_back(times[place]);
         co_await latest_within(table, series, piece.second, piece.first, since, newest, deadline);
     }
-    // Rows that others deleted are missed by `series`: the few that are not where they should be are looked for everywhere.
-    std::vector<std::size_t> missing;
-    for (std::size_t i = 0; i < series.size(); ++i) {
-        if (is_present(times[i]) && newest[i].empty()) missing.push_back(i);
-    }
-    const TimeRange always;
+    co_await latest_anywhere(table, series, times, newest, deadline);
+}
+
+/// Rows that others deleted are missed by `series`: the few that are not where they should be are looked for before that, from
+/// the newest partition to the oldest.
+asio::awaitable<void> Store::latest_anywhere(const PhysicalTable& table, std::span<const SeriesKey> series,
+                                             const std::vector<Timestamp>& times,
+                                             std::vector<std::vector<std::byte>>& newest, Deadline deadline) {
+    const auto missing = [&] {
+        std::vector<std::size_t> places;
+        for (std::size_t i = 0; i < series.size(); ++i) {
+            if (is_present(times[i]) && newest[i].empty()) places.push_back(i);
+        }
+        return places;
+    };
+    std::vector<std::size_t> places = missing();
+    if (places.empty()) co_return;
+    Timestamp last = times[places.front()];
+    for (const std::size_t place : places) last = std::max(last, times[place]);
+    TimeRange range;
+    range.end = partitions_.piece_of(table, last).end;
     const std::span<const Timestamp> unknown;
-    if (!missing.empty()) co_await latest_within(table, series, missing, always, unknown, newest, deadline);
+    for (const TimeRange& piece : partitions_.pieces(table, range, true, kMaxPartitionsOfLatest)) {
+        co_await latest_within(table, series, places, piece, unknown, newest, deadline);
+        places = missing();
+        if (places.empty()) co_return;
+    }
 }
 
 /// The newest rows of some of the series, within a range, into their places. `since` says from when on there is one, if that is
