@@ -65,6 +65,12 @@ enum class Probe : std::uint8_t { stored_rows, none };
 [[nodiscard]] std::string upsert_sql(const PhysicalTable& table, const SchemaName& schema, const TimeRange& range,
                                      Probe probe = Probe::stored_rows);
 
+/// Until the end of the transaction a kept statement is planned once. Left to itself the planner does it anew for each batch of
+/// fewer rows than it guesses (10), because that plan seems cheaper; planning takes longer than storing a few rows.
+inline constexpr std::string_view kOnePlanSql = "SET LOCAL plan_cache_mode = force_generic_plan";
+/// So many rows are few.
+inline constexpr std::size_t kFewRows = 64;
+
 /// Updates the rows that are there already and differ, by the same parameters and the same rule as `upsert_sql` on our own
 /// datasets; rows that are not there are left out. Without the lock that an upsert takes before it updates, this costs a fifth
 /// less. Answers how many rows were updated.

@@ -199,10 +199,12 @@ asio::awaitable<WriteResult> Store::upsert(Connection& connection, const Physica
         }
         if (updated == part.count) continue;
         const std::string sql = upsert_sql(table, schema(), range, probe);
-        const Step step{sql, &parameters, true};
-        const std::span<const Step> steps(&step, 1);
-        const std::vector<Result> answers = co_await run_within(connection, steps, has_begun, deadline);
-        upserted = static_cast<std::uint64_t>(answers[0].integer(0, 0));
+        const std::array steps{Step{kOnePlanSql, nullptr, true}, Step{sql, &parameters, true}};
+        const bool keeps_plan = part.count <= kFewRows && connection.uses_kept_statements && !connection.is_pooled();
+        const std::size_t skipped = keeps_plan ? 0 : 1;
+        const std::span<const Step> wanted = std::span<const Step>(steps).subspan(skipped);
+        const std::vector<Result> answers = co_await run_within(connection, wanted, has_begun, deadline);
+        upserted = static_cast<std::uint64_t>(answers.back().integer(0, 0));
     }
     const bool asks = upserted > 0 && table.table->dataset;
     const std::span<const Step> last(&ask_inserted, asks ? 1 : 0);
