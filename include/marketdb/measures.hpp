@@ -17,6 +17,35 @@ namespace marketdb {
 /// The spread in basis points of the *mid*: bid 100, ask 101 gives 99.502488. Absent when a side is.
 [[nodiscard]] inline double spread_bps(const BookTicker& quote) noexcept { return spread(quote) / mid(quote) * 10'000; }
 
+/// The middle weighted by the sizes of the *other* side: (bid * ask size + ask * bid size) / (bid size + ask size). It lies
+/// nearer to the side that is about to be taken away. Absent when a side is.
+[[nodiscard]] inline double micro_price(const BookTicker& quote) noexcept {
+    return (quote.bid_price * quote.ask_qty + quote.ask_price * quote.bid_qty) / (quote.bid_qty + quote.ask_qty);
+}
+
+/// (bid value - ask value) / (bid value + ask value), a value being price * size: -1 to 1, above 0 where more is bid. Absent
+/// when a side is.
+[[nodiscard]] inline double imbalance(const BookTicker& quote) noexcept {
+    const double bid = quote.bid_price * quote.bid_qty;
+    const double ask = quote.ask_price * quote.ask_qty;
+    return (bid - ask) / (bid + ask);
+}
+
+/// What a quantity of the symbol at a price is worth in quote units: quantity times price, of contracts times `contract_size`
+/// (which of inverse ones is in quote units already, and so is a quantity in quote units). Absent where contracts have no size.
+[[nodiscard]] inline double quote_value(const Symbol& symbol, double price, double quantity) noexcept {
+    switch (symbol.quantity_unit) {
+        case QuantityUnit::quote: return is_present(price) ? quantity : kNoNumber;
+        case QuantityUnit::contracts: {
+            const double one = symbol.contract_type == ContractType::inverse ? 1.0 : price;
+            return is_present(price) ? quantity * symbol.contract_size * one : kNoNumber;
+        }
+        case QuantityUnit::base:
+        case QuantityUnit::unknown: break;
+    }
+    return price * quantity;
+}
+
 /// price * quantity.
 [[nodiscard]] inline double notional(const Trade& trade) noexcept { return trade.price * trade.quantity; }
 
@@ -43,6 +72,23 @@ namespace marketdb {
 [[nodiscard]] inline double locked_share(const Balance& balance) noexcept {
     const double total = balance.available_balance + balance.locked_balance;
     return total > 0 ? balance.locked_balance / total : 0.0;
+}
+
+/// Whether anything is held: available + locked above 0.
+[[nodiscard]] inline bool is_active(const Balance& balance) noexcept {
+    return balance.available_balance + balance.locked_balance > 0;
+}
+
+/// The market of an exchange or a symbol; both are false where it is unknown.
+[[nodiscard]] inline bool is_spot(const Exchange& exchange) noexcept {
+    return exchange.market_type == MarketType::spot;
+}
+[[nodiscard]] inline bool is_futures(const Exchange& exchange) noexcept {
+    return exchange.market_type == MarketType::futures;
+}
+[[nodiscard]] inline bool is_spot(const Symbol& symbol) noexcept { return symbol.symbol_type == MarketType::spot; }
+[[nodiscard]] inline bool is_futures(const Symbol& symbol) noexcept {
+    return symbol.symbol_type == MarketType::futures;
 }
 
 }  // namespace marketdb

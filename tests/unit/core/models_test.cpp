@@ -1,7 +1,6 @@
 #include <marketdb/clock.hpp>
 #include <marketdb/config.hpp>
 #include <marketdb/error.hpp>
-#include <marketdb/measures.hpp>
 #include <marketdb/models.hpp>
 #include <marketdb/queries.hpp>
 
@@ -133,44 +132,6 @@ TEST(WriteResult, AddsUp) {
     WriteResult sum{.inserted = 1, .updated = 2, .unchanged = 3, .folded = 4, .rounded = 5};
     sum += WriteResult{.inserted = 10, .updated = 20, .unchanged = 30, .folded = 40, .rounded = 50};
     EXPECT_EQ(sum, (WriteResult{.inserted = 11, .updated = 22, .unchanged = 33, .folded = 44, .rounded = 55}));
-}
-
-TEST(Measures, FollowFromOneRow) {
-    BookTicker quote;
-    quote.bid_price = 100;
-    quote.ask_price = 101;
-    EXPECT_EQ(mid(quote), 100.5);
-    EXPECT_EQ(spread(quote), 1);
-    EXPECT_NEAR(spread_bps(quote), 99.502488, 1e-6);
-    quote.ask_price = kNoNumber;
-    EXPECT_FALSE(is_present(mid(quote)));
-    EXPECT_FALSE(is_present(spread_bps(quote)));
-
-    Trade trade;
-    trade.price = 2;
-    trade.quantity = 3;
-    EXPECT_EQ(notional(trade), 6);
-
-    FundingRate rate;
-    rate.funding_rate = 0.0001;
-    EXPECT_DOUBLE_EQ(funding_rate_percent(rate), 0.01);
-    EXPECT_DOUBLE_EQ(funding_rate_bps(rate), 1);
-    EXPECT_FALSE(is_present(annualised_funding_rate(rate)));
-    rate.interval_minutes = 480;
-    EXPECT_DOUBLE_EQ(annualised_funding_rate(rate), 0.1095);
-}
-
-TEST(Measures, OfABalanceCountAbsentPartsAsNothing) {
-    Balance balance;
-    EXPECT_EQ(locked_share(balance), 0);
-    balance.available_balance = 10;
-    balance.locked_balance = 2;
-    EXPECT_EQ(net_balance(balance), 12);
-    balance.frozen_balance = 1;
-    balance.borrowing_balance = 3;
-    balance.interest_balance = 0.5;
-    EXPECT_EQ(net_balance(balance), 9.5);
-    EXPECT_NEAR(locked_share(balance), 0.166667, 1e-6);
 }
 
 TEST(SystemClock, IsOneClockThatGoesForward) {
