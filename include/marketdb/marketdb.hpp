@@ -1,6 +1,7 @@
 #pragma once
 
 /// The one include.
+#include <marketdb/bars.hpp>
 #include <marketdb/clock.hpp>
 #include <marketdb/config.hpp>
 #include <marketdb/database_manager.hpp>

@@ -1,38 +1,15 @@
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 #include <tuple>
 
-#include "import_fixture.hpp"
+#include "real_data_fixture.hpp"
 
 /// Files as vendors deliver them, imported whole. The expected figures are those of the recordings, not of this program.
 namespace marketdb::testing {
 namespace {
 
-std::filesystem::path data_folder() {
-    const char* given = std::getenv("MARKETDB_TEST_DATA");
-    return given != nullptr && *given != '\0' ? std::filesystem::path(given)
-                                              : std::filesystem::path(MARKETDB_SOURCE_DIR) / "../shared/data";
-}
-
-class RealData : public ImportTest {
+class RealData : public RealDataTest {
  public:
-    void SetUp() override {
-        ImportTest::SetUp();
-        if (std::filesystem::is_directory(data_folder() / "tardis")) return;
-        GTEST_SKIP() << "no market data in " << data_folder() << "; set MARKETDB_TEST_DATA";
-    }
-
-    static std::filesystem::path tardis(const std::string& name) { return data_folder() / "tardis" / name; }
-    static std::filesystem::path binance(const std::string& name) { return data_folder() / "binance" / name; }
-
-    static HistoryFilter series(std::string_view exchange, std::string_view symbol) {
-        HistoryFilter filter;
-        filter.series.exchange = exchange;
-        filter.series.symbol = symbol;
-        return filter;
-    }
-
     /// Imports a file, twice more to no effect, and returns the first report.
     ImportReport import_three_times(const std::filesystem::path& path) {
         const ImportReport first = import_whole(path);

@@ -7,7 +7,7 @@ import sys
 from sources import cpp_files, finish, root_argument
 
 # Folder: what of src/ it may include, beside its own files. The longest folder that fits a file counts.
-ABOVE = ("marketdb/database_manager.hpp", "marketdb/transfer.hpp", "marketdb/marketdb.hpp")
+ABOVE = ("marketdb/database_manager.hpp", "marketdb/transfer.hpp", "marketdb/bars.hpp", "marketdb/marketdb.hpp")
 LAYERS = {
     "src/core": (),
     "src/storage": ("core/",),
@@ -17,6 +17,7 @@ LAYERS = {
     "src/io": ("core/", "storage/table.hpp", "storage/sequence.hpp"),
     "src/manager": ("core/", "storage/", "cache/", "io/"),
     "src/transfer": ("core/", "storage/table.hpp", "storage/sequence.hpp", "io/"),
+    "src/analysis": ("core/",),
     "apps/cli": (),
     "examples": (),
     "bench": (),
@@ -42,7 +43,7 @@ def layer_of(name):
 def is_own(layer, target):
     """A file of the layer itself; below src/ the path begins there, elsewhere in the folder."""
     if not layer.startswith("src/"):
-        return not re.match(r"(core|storage|cache|io|manager|transfer)/", target)
+        return not re.match(r"(core|storage|cache|io|manager|transfer|analysis)/", target)
     return re.fullmatch(re.escape(layer[4:]) + r"/[^/]+", target) is not None
 
 
@@ -52,7 +53,7 @@ def problem_with(name, bracket, target):
         if target.startswith(header) and not name.startswith(folders):
             return f"only {', '.join(folders)} may include <{target}>"
     if name.startswith("include/"):
-        is_fine = bracket == "<" and not re.match(r"(core|storage|cache|io|manager|transfer)/", target)
+        is_fine = bracket == "<" and not re.match(r"(core|storage|cache|io|manager|transfer|analysis)/", target)
         return None if is_fine else "a public header includes <marketdb/...> and libraries only"
     layer = layer_of(name)
     if layer is None:

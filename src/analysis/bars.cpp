@@ -1,0 +1,191 @@
+#include <marketdb/bars.hpp>
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "analysis/bar_builder.hpp"
+#include "analysis/operation.hpp"
+
+namespace marketdb {
+namespace {
+
+using boost::asio::awaitable;
+
+constexpr std::size_t kBatchRows = 65'536;
+constexpr std::size_t kBatchBars = 65'536;
+constexpr std::size_t kMaxBars = 1'000'000;  // of one answer; stated in the public header
+
+void check(const BarOptions& options) {
+    if (options.every.count() <= 0) {
+        throw Error(ErrorCode::invalid_argument, "every: expected a positive length of time");
+    }
+    if (is_present(options.start) && is_present(options.end) && options.end < options.start) {
+        throw Error(ErrorCode::invalid_argument, "end lies before start: a range is [start, end)");
+    }
+}
+
+/// The rows of the bars. Its series looks at the options.
+HistoryFilter rows_of(const BarOptions& options) noexcept {
+    HistoryFilter filter;
+    filter.series.symbols = {&options.symbol, 1};
+    filter.start = options.start;
+    filter.end = options.end;
+    filter.clock = options.clock;
+    return filter;
+}
+
+awaitable<std::vector<BookTicker>> rows_of_history(DatabaseManager& db, const HistoryFilter& filter, Deadline deadline,
+                                                   const BookTicker* /*of this type*/) {
+    History<BookTicker> history = co_await db.get_book_ticker_history(filter, deadline);
+    co_return std::move(history.rows);
+}
+
+awaitable<std::vector<Trade>> rows_of_history(DatabaseManager& db, const HistoryFilter& filter, Deadline deadline,
+                                              const Trade* /*of this type*/) {
+    History<Trade> history = co_await db.get_trade_history(filter, deadline);
+    co_return std::move(history.rows);
+}
+
+}  // namespace
+
+/// The rows that were read and are not in a bar yet, and the bar that they go into.
+template <class Bar>
+class BarReader<Bar>::State {
+ public:
+    using Row = typename analysis::BarBuilder<Bar>::Row;
+
+    State(DatabaseManager& db, const BarOptions& options)
+        : db_(db), options_(options), reader_(db.read_history<Row>(rows_of(options))), builder_(options) {}
+
+    awaitable<std::vector<Bar>> next(std::size_t max_bars, Deadline deadline) {
+        if (failed_) {
+            throw Error(ErrorCode::closed,
+                        "the reader failed before; open a new one that starts after the last bar that was read");
+        }
+        failed_ = true;  // until this batch is whole
+        if (!is_begun_) co_await begin(deadline);
+        std::vector<Bar> bars;
+        while (bars.size() < max_bars) {
+            if (position_ == rows_.size() && !is_ended_) co_await read_on(deadline);
+            if (position_ < rows_.size()) {
+                use_rows(bars, max_bars);
+                continue;
+            }
+            if (!builder_.is_due_at_end()) break;
+            bars.push_back(builder_.take());
+        }
+        failed_ = false;
+        co_return bars;
+    }
+
+    [[nodiscard]] DatabaseManager& db() const noexcept { return db_; }
+    [[nodiscard]] std::uint64_t without_received_at() const noexcept { return reader_.without_received_at(); }
+
+ private:
+    /// Finds what the first intervals are filled with.
+    awaitable<void> begin(Deadline deadline) {
+        if (options_.empty == EmptyIntervals::fill && is_present(options_.start)) {
+            HistoryFilter filter = rows_of(options_);
+            filter.start = kNoTime;
+            filter.end = options_.start;
+            filter.order = Order::descending;
+            filter.limit = 1;
+            const std::vector<Row> rows =
+                co_await rows_of_history(db_, filter, deadline, static_cast<const Row*>(nullptr));
+            if (!rows.empty()) builder_.begin_after(rows.front());
+        }
+        is_begun_ = true;
+    }
+
+    awaitable<void> read_on(Deadline deadline) {
+        rows_ = co_await reader_.next(kBatchRows, deadline);
+        position_ = 0;
+        is_ended_ = rows_.empty();
+    }
+
+    void use_rows(std::vector<Bar>& bars, std::size_t max_bars) {
+        for (; position_ < rows_.size(); ++position_) {
+            const Row& row = rows_[position_];
+            while (builder_.is_due_before(row)) {
+                if (bars.size() == max_bars) return;
+                bars.push_back(builder_.take());
+            }
+            builder_.add(row);
+        }
+    }
+
+    DatabaseManager& db_;
+    const BarOptions options_;
+    HistoryReader<Row> reader_;
+    analysis::BarBuilder<Bar> builder_;
+    std::vector<Row> rows_;
+    std::size_t position_ = 0;  // in rows_
+    bool is_begun_ = false;
+    bool is_ended_ = false;
+    bool failed_ = false;
+};
+
+template <class Bar>
+BarReader<Bar>::BarReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+template <class Bar>
+BarReader<Bar>::BarReader(BarReader&&) noexcept = default;
+template <class Bar>
+BarReader<Bar>& BarReader<Bar>::operator=(BarReader&&) noexcept = default;
+template <class Bar>
+BarReader<Bar>::~BarReader() = default;
+
+template <class Bar>
+awaitable<std::vector<Bar>> BarReader<Bar>::next(std::size_t max_bars, Deadline deadline) {
+    if (max_bars == 0) throw Error(ErrorCode::invalid_argument, "max_bars: expected at least 1");
+    const Deadline resolved = analysis::resolved(state_->db(), deadline);
+    return analysis::run(state_->next(max_bars, resolved), "reading bars was cancelled");
+}
+
+template <class Bar>
+std::uint64_t BarReader<Bar>::without_received_at() const noexcept {
+    return state_->without_received_at();
+}
+
+template class BarReader<QuoteBar>;
+template class BarReader<TradeBar>;
+
+BarReader<QuoteBar> read_quote_bars(DatabaseManager& db, BarOptions options) {
+    check(options);
+    return BarReader<QuoteBar>(std::make_unique<BarReader<QuoteBar>::State>(db, options));
+}
+
+BarReader<TradeBar> read_trade_bars(DatabaseManager& db, BarOptions options) {
+    check(options);
+    return BarReader<TradeBar>(std::make_unique<BarReader<TradeBar>::State>(db, options));
+}
+
+namespace {
+
+template <class Bar>
+awaitable<Bars<Bar>> collect(BarReader<Bar> reader, Deadline deadline) {
+    Bars<Bar> all;
+    for (;;) {
+        const std::vector<Bar> bars = co_await reader.next(kBatchBars, deadline);
+        if (bars.empty()) break;
+        if (all.bars.size() + bars.size() > kMaxBars) {
+            throw Error(ErrorCode::resource_exhausted,
+                        fmt::format("more than {} bars; read them in batches, or ask for longer intervals", kMaxBars));
+        }
+        all.bars.insert(all.bars.end(), bars.begin(), bars.end());
+    }
+    all.without_received_at = reader.without_received_at();
+    co_return all;
+}
+
+}  // namespace
+
+awaitable<Bars<QuoteBar>> get_quote_bars(DatabaseManager& db, BarOptions options, Deadline deadline) {
+    return collect(read_quote_bars(db, options), analysis::resolved(db, deadline));
+}
+
+awaitable<Bars<TradeBar>> get_trade_bars(DatabaseManager& db, BarOptions options, Deadline deadline) {
+    return collect(read_trade_bars(db, options), analysis::resolved(db, deadline));
+}
+
+}  // namespace marketdb

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <marketdb/database_manager.hpp>
+
+/// What the free functions over a manager have in common with its methods.
+namespace marketdb::analysis {
+
+/// The deadline of a whole operation that asks the manager several times: the configuration's from now on, if none was given.
+[[nodiscard]] inline Deadline resolved(const DatabaseManager& db, Deadline deadline) {
+    if (!deadline.is_default()) return deadline;
+    const auto limit = db.config().command_timeout;
+    return limit.count() > 0 ? Deadline::in(limit) : Deadline::never();
+}
+
+/// Runs an operation that fails with `cancelled`, saying what was, where Asio cancels it between two questions.
+template <class T>
+boost::asio::awaitable<T> run(boost::asio::awaitable<T> operation, const char* what) {
+    try {
+        T answer = co_await std::move(operation);
+        co_return answer;
+    } catch (const boost::system::system_error&) {
+        throw Error(ErrorCode::cancelled, what);
+    }
+}
+
+}  // namespace marketdb::analysis
