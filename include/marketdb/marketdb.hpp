@@ -8,6 +8,7 @@
 #include <marketdb/deadline.hpp>
 #include <marketdb/error.hpp>
 #include <marketdb/format.hpp>
+#include <marketdb/funding.hpp>
 #include <marketdb/inline_string.hpp>
 #include <marketdb/log.hpp>
 #include <marketdb/measures.hpp>

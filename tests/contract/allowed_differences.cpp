@@ -104,7 +104,8 @@ std::vector<AllowedDifference> differences_of_quotes() {
                    "Export.AFileThatCannotBeWrittenIsAnErrorAndLeavesNothing", "Export.AFailingReceiverEndsTheExport",
                    "RoundTrip.ThroughAnEmptyDatabaseGivesTheSameBytesAndSymbols",
                    "BarsContract.AMissingSideTakesNoPartInItsNumbers", "BarsContract.ASideThatHadGoneIsNotFilled",
-                   "BarsContract.StatisticsOfQuotesWithoutASideAreOfTheOthers"}},
+                   "BarsContract.StatisticsOfQuotesWithoutASideAreOfTheOthers",
+                   "FundingContract.AQuoteWithoutASideHasNoBasis"}},
         {.name = "ASizeOfZero",
          .needs = &Capabilities::unknown_side,
          .write =
@@ -269,7 +270,8 @@ std::vector<AllowedDifference> differences_of_funding_rates() {
          .whole = result(0, 1),
          .counted = result(0, 0, 1),
          .tests = {"Writing.AFundingRateKeepsItsIntervalMarkPriceAndSettlement", "RealData.AYearOfFundingIsSettled",
-                   "RealData.SmallFilesOfTardis"}},
+                   "RealData.SmallFilesOfTardis", "FundingContract.RatesAreAnnualisedByTheirOwnInterval",
+                   "FundingContract.AfterASettlementTheNextOneIsAnIntervalLater", "RealBars.AYearOfSettledFunding"}},
     };
 }
 

@@ -121,5 +121,16 @@ TEST_P(RealBars, TheValueOfInverseContractsIsTheirSize) {
     EXPECT_EQ(trades.mean_value, 3641.3385826771655);
 }
 
+TEST_P(RealBars, AYearOfSettledFunding) {
+    import_whole(binance("um/BTCUSDT-fundingRate-2023.zip"));
+    HistoryFilter filter;
+    filter.series.base = "BTC";
+    const std::vector<FundingRate> rates = wait(get_settled_funding(db(), filter)).rows;
+    ASSERT_EQ(rates.size(), 1'095U);
+    EXPECT_EQ(to_string(rates.back().timestamp), "2023-12-31T16:00:00.000000Z");
+    EXPECT_EQ(rates.back().funding_rate, 0.00033597);
+    EXPECT_DOUBLE_EQ(annualised_funding_rate(rates.back()), 0.36788715);
+}
+
 }  // namespace
 }  // namespace marketdb::testing

@@ -7,7 +7,7 @@ import sys
 from sources import cpp_files, finish, root_argument
 
 # Folder: what of src/ it may include, beside its own files. The longest folder that fits a file counts.
-ABOVE = ("marketdb/database_manager.hpp", "marketdb/transfer.hpp", "marketdb/bars.hpp", "marketdb/marketdb.hpp")
+ABOVE = ("marketdb/database_manager.hpp", "marketdb/transfer.hpp", "marketdb/bars.hpp", "marketdb/funding.hpp", "marketdb/marketdb.hpp")
 LAYERS = {
     "src/core": (),
     "src/storage": ("core/",),

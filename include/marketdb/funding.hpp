@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <marketdb/database_manager.hpp>
+
+/// Funding rates across exchanges, and what perpetuals cost beside spot. Free functions over the public `DatabaseManager`; which
+/// series they are about is said by the filter, usually its `series.base`.
+namespace marketdb {
+
+/// The newest funding rate of a symbol, and what follows from it.
+struct LatestFunding {
+    FundingRate rate;                  ///< The newest of either kind.
+    std::chrono::microseconds age{0};  ///< As `Latest::age`.
+    double annualised = kNoNumber;     ///< `annualised_funding_rate`, with the interval that the row states.
+    /// The first settlement after the row's time: of a predicted rate its `funding_time`; of a settled one an interval later,
+    /// absent if the interval is. It may have passed since: see the age.
+    Timestamp next_settlement = kNoTime;
+};
+
+/// The newest funding rate of each chosen symbol, newest first: with `series.base` those of one asset on all exchanges.
+///
+/// Errors: unknown_exchange, unknown_symbol  a filter names what does not exist.
+/// Cost:   as `get_latest_funding_rates`.
+boost::asio::awaitable<std::vector<LatestFunding>> get_latest_funding(DatabaseManager& db, LatestFilter filter = {},
+                                                                      Deadline deadline = {});
+
+/// The rates that were paid, in order; predicted ones are left out. `limit` counts settled rates only.
+///
+/// Errors: invalid_argument  end before start, `last` negative, `last` with `start`; `every` is set: it would choose among rows
+///                           of both kinds.
+///         unknown_exchange, unknown_symbol.
+/// Cost:   reads every rate of the time asked once, in batches; only settled ones are kept.
+boost::asio::awaitable<History<FundingRate>> get_settled_funding(DatabaseManager& db, HistoryFilter filter = {},
+                                                                 Deadline deadline = {});
+
+/// A perpetual beside the spot market of the same pair.
+struct Basis {
+    SymbolId spot{};
+    SymbolId perpetual{};
+    double spot_mid = kNoNumber;  ///< Absent if the newest quote lacks a side.
+    double perpetual_mid = kNoNumber;
+    double basis_bps = kNoNumber;           ///< (perpetual_mid - spot_mid) / spot_mid in basis points.
+    std::chrono::microseconds spot_age{0};  ///< Of the quotes, as `Latest::age`.
+    std::chrono::microseconds perpetual_age{0};
+};
+
+/// From the newest quotes that the filter chooses: each spot series with each perpetual (inverse ones too) of the same base and
+/// quote, by the names of the exchanges. The quotes are of different moments: the ages say how far apart; `max_age` leaves out
+/// older ones.
+///
+/// Errors: invalid_argument  `limit` is set: it would cut quotes, not pairs.
+///         unknown_exchange, unknown_symbol  a filter names what does not exist.
+/// Cost:   as `get_latest_book_tickers`.
+boost::asio::awaitable<std::vector<Basis>> get_basis(DatabaseManager& db, LatestFilter filter = {},
+                                                     Deadline deadline = {});
+
+}  // namespace marketdb

@@ -1,0 +1,154 @@
+#include <marketdb/funding.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <marketdb/measures.hpp>
+
+#include "analysis/operation.hpp"
+
+namespace marketdb {
+namespace {
+
+using boost::asio::awaitable;
+
+constexpr std::size_t kBatchRows = 16'384;
+
+Timestamp next_settlement_of(const FundingRate& rate) noexcept {
+    if (rate.kind != FundingKind::settled) return rate.funding_time;
+    if (rate.interval_minutes <= 0 || !is_present(rate.funding_time)) return kNoTime;
+    return rate.funding_time + std::chrono::minutes(rate.interval_minutes);
+}
+
+awaitable<std::vector<LatestFunding>> conclude(awaitable<std::vector<Latest<FundingRate>>> asked) {
+    const std::vector<Latest<FundingRate>> rates = co_await std::move(asked);
+    std::vector<LatestFunding> latest;
+    latest.reserve(rates.size());
+    for (const Latest<FundingRate>& one : rates) {
+        latest.push_back({one.row, one.age, annualised_funding_rate(one.row), next_settlement_of(one.row)});
+    }
+    co_return latest;
+}
+
+awaitable<History<FundingRate>> collect_settled(HistoryReader<FundingRate> reader, std::uint64_t limit,
+                                                Deadline deadline) {
+    History<FundingRate> settled;
+    for (;;) {
+        const std::vector<FundingRate> rows = co_await reader.next(kBatchRows, deadline);
+        for (const FundingRate& row : rows) {
+            if (row.kind != FundingKind::settled) continue;
+            settled.truncated = settled.rows.size() == limit;
+            if (settled.truncated) break;
+            settled.rows.push_back(row);
+        }
+        if (settled.truncated || rows.empty()) break;
+    }
+    settled.without_received_at = reader.without_received_at();
+    co_return settled;
+}
+
+/// A quote with the names that order it.
+struct Leg {
+    Latest<BookTicker> quote;
+    Symbol symbol;
+    std::string exchange;
+};
+
+bool by_name(const Leg& a, const Leg& b) noexcept {
+    return std::tuple(std::string_view(a.exchange), a.symbol.exchange_symbol.view()) <
+           std::tuple(std::string_view(b.exchange), b.symbol.exchange_symbol.view());
+}
+
+bool is_perpetual(const Symbol& symbol) noexcept {
+    return symbol.contract_type == ContractType::perpetual || symbol.contract_type == ContractType::inverse;
+}
+
+bool is_same_pair(const Symbol& a, const Symbol& b) noexcept {
+    return a.symbol_base == b.symbol_base && a.symbol_quote == b.symbol_quote;
+}
+
+Basis basis_of(const Leg& spot, const Leg& perpetual) noexcept {
+    Basis basis;
+    basis.spot = spot.symbol.id;
+    basis.perpetual = perpetual.symbol.id;
+    basis.spot_mid = mid(spot.quote.row);
+    basis.perpetual_mid = mid(perpetual.quote.row);
+    basis.basis_bps = (basis.perpetual_mid - basis.spot_mid) / basis.spot_mid * 10'000;
+    basis.spot_age = spot.quote.age;
+    basis.perpetual_age = perpetual.quote.age;
+    return basis;
+}
+
+/// The quotes with their symbols, by name.
+awaitable<std::vector<Leg>> name_quotes(DatabaseManager& db, std::vector<Latest<BookTicker>> quotes,
+                                        Deadline deadline) {
+    std::vector<Leg> legs;
+    for (const Latest<BookTicker>& quote : quotes) {
+        const SymbolId id = quote.row.symbol_id;
+        const std::optional<Symbol> symbol = co_await db.get_symbol_by_id(id, deadline);
+        const ExchangeId exchange_id = symbol ? symbol->exchange_id : ExchangeId{};
+        const std::optional<Exchange> exchange = co_await db.get_exchange_by_id(exchange_id, deadline);
+        if (!symbol || !exchange) {
+            throw Error(ErrorCode::corrupt,
+                        fmt::format("rows of symbol {}, which is not stored", static_cast<int>(id)));
+        }
+        Leg leg;
+        leg.quote = quote;
+        leg.symbol = *symbol;
+        leg.exchange = exchange->enum_value.str();
+        legs.push_back(std::move(leg));
+    }
+    std::sort(legs.begin(), legs.end(), by_name);
+    co_return legs;
+}
+
+awaitable<std::vector<Basis>> pair_up(DatabaseManager& db, awaitable<std::vector<Latest<BookTicker>>> asked,
+                                      Deadline deadline) {
+    std::vector<Latest<BookTicker>> quotes = co_await std::move(asked);
+    const std::vector<Leg> legs = co_await name_quotes(db, std::move(quotes), deadline);
+    std::vector<Basis> pairs;
+    for (const Leg& spot : legs) {
+        if (spot.symbol.contract_type != ContractType::spot) continue;
+        for (const Leg& perpetual : legs) {
+            if (!is_perpetual(perpetual.symbol) || !is_same_pair(spot.symbol, perpetual.symbol)) continue;
+            pairs.push_back(basis_of(spot, perpetual));
+        }
+    }
+    co_return pairs;
+}
+
+}  // namespace
+
+awaitable<std::vector<LatestFunding>> get_latest_funding(DatabaseManager& db, LatestFilter filter, Deadline deadline) {
+    return conclude(db.get_latest_funding_rates(filter, deadline));
+}
+
+awaitable<History<FundingRate>> get_settled_funding(DatabaseManager& db, HistoryFilter filter, Deadline deadline) {
+    if (filter.every.count() != 0) {
+        throw Error(ErrorCode::invalid_argument, "every: expected none, it would choose among predicted rates too");
+    }
+    constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+    const std::uint64_t limit = filter.limit == 0 ? kAll : filter.limit;
+    filter.limit = 0;  // would count predicted rates
+    const Deadline resolved = analysis::resolved(db, deadline);
+    return analysis::run(collect_settled(db.read_history<FundingRate>(filter), limit, resolved),
+                         "reading funding rates was cancelled");
+}
+
+awaitable<std::vector<Basis>> get_basis(DatabaseManager& db, LatestFilter filter, Deadline deadline) {
+    if (filter.limit != 0) {
+        throw Error(ErrorCode::invalid_argument, "limit: expected none, it would cut quotes and not pairs");
+    }
+    const Deadline resolved = analysis::resolved(db, deadline);
+    return analysis::run(pair_up(db, db.get_latest_book_tickers(filter, resolved), resolved),
+                         "reading the basis was cancelled");
+}
+
+}  // namespace marketdb
