@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -15,16 +16,19 @@ namespace marketdb {
 struct LatestFunding {
     FundingRate rate;                  ///< The newest of either kind.
     std::chrono::microseconds age{0};  ///< As `Latest::age`.
-    double annualised = kNoNumber;     ///< `annualised_funding_rate`, with the interval that the row states.
+    /// As the row states it. Else, of a predicted rate, one of 60, 120, 240 and 480 that the rows before show: the newest row
+    /// older than the interval before `funding_time` was still about the settlement there. 0 is unknown.
+    std::int32_t interval_minutes = 0;
+    double annualised = kNoNumber;  ///< As `annualised_funding_rate`, with this interval.
     /// The first settlement after the row's time: of a predicted rate its `funding_time`; of a settled one an interval later,
-    /// absent if the interval is. It may have passed since: see the age.
+    /// absent if that is unknown. It may have passed since: see the age.
     Timestamp next_settlement = kNoTime;
 };
 
 /// The newest funding rate of each chosen symbol, newest first: with `series.base` those of one asset on all exchanges.
 ///
 /// Errors: unknown_exchange, unknown_symbol  a filter names what does not exist.
-/// Cost:   as `get_latest_funding_rates`.
+/// Cost:   as `get_latest_funding_rates`; up to four index probes more for each predicted rate that does not state its interval.
 boost::asio::awaitable<std::vector<LatestFunding>> get_latest_funding(DatabaseManager& db, LatestFilter filter = {},
                                                                       Deadline deadline = {});
 

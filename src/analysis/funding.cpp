@@ -1,6 +1,7 @@
 #include <marketdb/funding.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -20,6 +21,35 @@ namespace {
 using boost::asio::awaitable;
 
 constexpr std::size_t kBatchRows = 16'384;
+constexpr std::array<std::int32_t, 4> kIntervals = {60, 120, 240, 480};  // minutes; those that exchanges use
+
+/// The newest row of the symbol that is older than `time`.
+awaitable<std::vector<FundingRate>> row_before(DatabaseManager& db, SymbolId symbol, Timestamp time,
+                                               Deadline deadline) {
+    HistoryFilter filter;
+    filter.series.symbols = {&symbol, 1};
+    filter.end = time;
+    filter.order = Order::descending;
+    filter.limit = 1;
+    History<FundingRate> history = co_await db.get_funding_rate_history(filter, deadline);
+    co_return std::move(history.rows);
+}
+
+/// The distance between the settlement that a predicted rate applies to and the one before; 0 where the rows do not show it.
+awaitable<std::int32_t> shown_interval(DatabaseManager& db, FundingRate rate, Deadline deadline) {
+    if (rate.kind != FundingKind::predicted || !is_present(rate.funding_time)) co_return 0;
+    // A row about this settlement that is older than an interval before it rules that interval out.
+    for (const std::int32_t interval : kIntervals) {
+        const Timestamp settlement = rate.funding_time - std::chrono::minutes(interval);
+        if (!is_storable(settlement)) co_return 0;
+        const std::vector<FundingRate> rows = co_await row_before(db, rate.symbol_id, settlement, deadline);
+        if (rows.empty()) co_return 0;
+        const Timestamp announced = rows.front().funding_time;
+        if (announced == settlement) co_return interval;
+        if (announced != rate.funding_time) co_return 0;  // rows are missing in between
+    }
+    co_return 0;
+}
 
 Timestamp next_settlement_of(const FundingRate& rate) noexcept {
     if (rate.kind != FundingKind::settled) return rate.funding_time;
@@ -27,12 +57,21 @@ Timestamp next_settlement_of(const FundingRate& rate) noexcept {
     return rate.funding_time + std::chrono::minutes(rate.interval_minutes);
 }
 
-awaitable<std::vector<LatestFunding>> conclude(awaitable<std::vector<Latest<FundingRate>>> asked) {
+awaitable<std::vector<LatestFunding>> conclude(DatabaseManager& db, awaitable<std::vector<Latest<FundingRate>>> asked,
+                                               Deadline deadline) {
     const std::vector<Latest<FundingRate>> rates = co_await std::move(asked);
     std::vector<LatestFunding> latest;
     latest.reserve(rates.size());
     for (const Latest<FundingRate>& one : rates) {
-        latest.push_back({one.row, one.age, annualised_funding_rate(one.row), next_settlement_of(one.row)});
+        FundingRate rate = one.row;
+        if (rate.interval_minutes <= 0) rate.interval_minutes = co_await shown_interval(db, rate, deadline);
+        LatestFunding funding;
+        funding.rate = one.row;
+        funding.age = one.age;
+        funding.interval_minutes = rate.interval_minutes;
+        funding.annualised = annualised_funding_rate(rate);
+        funding.next_settlement = next_settlement_of(rate);
+        latest.push_back(funding);
     }
     co_return latest;
 }
@@ -127,7 +166,9 @@ awaitable<std::vector<Basis>> pair_up(DatabaseManager& db, awaitable<std::vector
 }  // namespace
 
 awaitable<std::vector<LatestFunding>> get_latest_funding(DatabaseManager& db, LatestFilter filter, Deadline deadline) {
-    return conclude(db.get_latest_funding_rates(filter, deadline));
+    const Deadline resolved = analysis::resolved(db, deadline);
+    return analysis::run(conclude(db, db.get_latest_funding_rates(filter, resolved), resolved),
+                         "reading funding rates was cancelled");
 }
 
 awaitable<History<FundingRate>> get_settled_funding(DatabaseManager& db, HistoryFilter filter, Deadline deadline) {

@@ -86,6 +86,30 @@ TEST_P(FundingContract, RatesAreAnnualisedByTheirOwnInterval) {
                      "GAMMA_FUTURES BTC/USDT predicted 0.0001 next +28797000ms age 3s"}));
 }
 
+TEST_P(FundingContract, AnIntervalThatNoRowStatesIsShownByTheSettlementBefore) {
+    const SymbolId alpha = perpetual("ALPHA_FUTURES");
+    const SymbolId beta = perpetual("BETA_FUTURES");
+    const SymbolId gamma = perpetual("GAMMA_FUTURES");
+    const auto announced = [](SymbolId symbol, std::chrono::minutes before, Timestamp settlement) {
+        FundingRate rate = funding(symbol, kNoon - before, 0.0001);
+        rate.funding_time = settlement;
+        return rate;
+    };
+    // A row a minute old of each; rows from just before each settlement that there was.
+    store({announced(alpha, 1min, kNoon + 3h), announced(alpha, 5h + 2min, kNoon - 5h),  // every eight hours, and
+           announced(alpha, 4h + 2min, kNoon + 3h), announced(alpha, 2h, kNoon + 3h),    // seen in between
+           announced(beta, 2min, kNoon), announced(beta, 1h + 1min, kNoon - 1h),         // every hour
+           announced(gamma, 3min, kNoon), announced(gamma, 9h, kNoon - 8h)});            // rows are missing in between
+    const std::vector<LatestFunding> latest = wait(get_latest_funding(db(), of_base("BTC")));
+    ASSERT_EQ(latest.size(), 3U);
+    EXPECT_EQ(latest[0].interval_minutes, 480);
+    EXPECT_DOUBLE_EQ(latest[0].annualised, 0.1095);
+    EXPECT_EQ(latest[1].interval_minutes, 60);
+    EXPECT_DOUBLE_EQ(latest[1].annualised, 0.876);
+    EXPECT_EQ(latest[2].interval_minutes, 0) << "the settlement of an hour ago may be one that nobody saw";
+    EXPECT_FALSE(is_present(latest[2].annualised));
+}
+
 TEST_P(FundingContract, AfterASettlementTheNextOneIsAnIntervalLater) {
     const SymbolId alpha = perpetual("ALPHA_FUTURES");
     const SymbolId beta = perpetual("BETA_FUTURES");
