@@ -14,6 +14,10 @@ int run_copy(const GlobalOptions& global, const CopyArguments& arguments, const 
 int run_checksum(const GlobalOptions& global, const ReadOptions& options);
 int run_latest(const GlobalOptions& global, const ReadOptions& options);
 int run_history(const GlobalOptions& global, const ReadOptions& options);
+int run_bars(const GlobalOptions& global, const BarArguments& arguments, const ReadOptions& options);
+int run_liquidity(const GlobalOptions& global, const ReadOptions& options);
+int run_funding(const GlobalOptions& global, const FundingArguments& arguments, const ReadOptions& options);
+int run_basis(const GlobalOptions& global, const FundingArguments& arguments, const ReadOptions& options);
 int run_exchanges(const GlobalOptions& global, const FormatFlags& flags);
 int run_symbols(const GlobalOptions& global, const SymbolsOptions& options);
 int run_stats(const GlobalOptions& global, const StatsOptions& options);

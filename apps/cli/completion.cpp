@@ -18,6 +18,7 @@ std::string_view values_of(std::string_view name) {
         {"--order", "asc desc"},
         {"--roles", "owner writer reader"},
         {"--clock", "event received"},
+        {"--empty", "skip show fill"},
         {"--on-error", "stop quarantine"},
         {"--format", "csv ndjson"},
         {"--time-unit", "s ms us ns"},
@@ -92,7 +93,7 @@ std::string bash_script(const std::vector<Command>& commands) {
                              takes_files ? 1 : 0);
     }
     for (const std::string_view option :
-         {"--order", "--clock", "--on-error", "--format", "--time-unit", "--layout", "--dataset"}) {
+         {"--order", "--clock", "--empty", "--on-error", "--format", "--time-unit", "--layout", "--dataset"}) {
         values += fmt::format("        {}) COMPREPLY=($(compgen -W '{}' -- \"$current\")); return ;;\n", option,
                               values_of(option));
     }

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "grammar_parts.hpp"
 #include "output.hpp"
 
 namespace marketdb::cli {
@@ -28,24 +28,6 @@ CLI::Validator at_least_one() {
     return CLI::Validator(check, "");
 }
 
-CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description,
-                      std::initializer_list<const char*> examples) {
-    CLI::App* command = parent.add_subcommand(name, description);
-    command->fallthrough();
-    std::string footer = "Examples:";
-    for (const char* example : examples) footer += std::string("\n  ") + example;
-    command->footer(footer + "\n\nOptions of every command: marketdb --help");
-    return command;
-}
-
-void add_format_flags(CLI::App* command, FormatFlags& flags) {
-    CLI::Option* json = command->add_flag("--json", flags.json, "One JSON array")->group("Output");
-    CLI::Option* ndjson = command->add_flag("--ndjson", flags.ndjson, "One JSON object a line")->group("Output");
-    CLI::Option* csv = command->add_flag("--csv", flags.csv, "Comma separated, with a heading")->group("Output");
-    json->excludes(ndjson)->excludes(csv);
-    ndjson->excludes(csv);
-}
-
 enum class DatasetIs { required, optional };
 
 void add_series_options(CLI::App* command, ReadOptions& read, DatasetIs dataset = DatasetIs::required) {
@@ -57,13 +39,6 @@ void add_series_options(CLI::App* command, ReadOptions& read, DatasetIs dataset 
     command->add_option("--exchange", read.exchange, "The left side of SERIES")->type_name("E")->group("Rows");
     command->add_option("--symbol", read.symbol, "The right side of SERIES")->type_name("S")->group("Rows");
     command->add_option("--account", read.account, "Balances of this account only")->type_name("A")->group("Rows");
-}
-
-void add_time_options(CLI::App* command, ReadOptions& read) {
-    command->add_option("--from", read.from, "First time: 2024-08-08, 2024-08-08T23:54Z, 1723161257")
-        ->type_name("T")
-        ->group("Rows");
-    command->add_option("--to", read.to, "Time that is not included any more")->type_name("T")->group("Rows");
 }
 
 void add_range_options(CLI::App* command, ReadOptions& read, const std::string& default_order) {
@@ -86,12 +61,7 @@ void add_range_options(CLI::App* command, ReadOptions& read, const std::string& 
         ->type_name("ORDER")
         ->check(CLI::IsMember({"asc", "desc"}))
         ->group("Rows");
-    command
-        ->add_option("--clock", read.clock,
-                     "Times and order by event (the exchange's clock) or received (ours) (event)")
-        ->type_name("CLOCK")
-        ->check(CLI::IsMember({"event", "received"}))
-        ->group("Rows");
+    add_clock_option(command, read);
 }
 
 void describe_reading(CLI::App& app, CommandLine& line) {
@@ -384,6 +354,7 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
     describe_import(app, line);
     describe_reading(app, line);
     describe_copying(app, line);
+    describe_analysis(app, line);
     describe_looking(app, line);
     describe_upkeep(app, line);
     describe_migrate(app, line);

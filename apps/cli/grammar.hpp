@@ -14,6 +14,8 @@ struct CommandLine {
     ReadOptions read;
     ImportArguments import;
     CopyArguments copy;
+    BarArguments bars;
+    FundingArguments funding;
     FormatFlags flags;
     SymbolsOptions symbols;
     StatsOptions stats;

@@ -66,6 +66,18 @@ struct CopyArguments {
     bool dry_run = false, allow_rounding = false, json = false;
 };
 
+/// Beside the series, times and the length, which are ReadOptions.
+struct BarArguments {
+    std::string dataset = "book-tickers";
+    std::string empty = "skip";
+};
+
+/// Of funding and basis, beside the times.
+struct FundingArguments {
+    std::string base;
+    bool history = false;
+};
+
 struct SymbolsOptions {
     std::string exchange;
     bool active = false;

@@ -1,5 +1,7 @@
 #include "records.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -29,26 +31,6 @@ void append_json_record(std::string& out, const std::vector<Field>& fields, cons
     out += '}';
 }
 
-void print_table(Output& output, const std::vector<Field>& fields,
-                 const std::vector<std::vector<std::string>>& records) {
-    if (records.empty()) return;
-    std::vector<Column> columns;
-    for (const Field& field : fields) {
-        columns.push_back(Column{std::string(field.name), field.kind == FieldKind::number, field.dispensable});
-    }
-    Table table(output, std::move(columns), terminal().columns);
-    for (std::vector<std::string> record : records) {
-        for (std::size_t i = 0; i < fields.size(); ++i) {
-            if (fields[i].kind == FieldKind::boolean && !record[i].empty())
-                record[i] = record[i] == "true" ? "yes" : "no";
-        }
-        table.add(std::move(record));
-    }
-    table.finish();
-    output.flush();
-    note_hidden_columns(table.hidden());
-}
-
 }  // namespace
 
 void append_record(std::string& out, const std::vector<Field>& fields, const std::vector<std::string>& values,
@@ -63,25 +45,58 @@ void append_record(std::string& out, const std::vector<Field>& fields, const std
     }
 }
 
-void print_records(Output& output, OutputFormat format, const std::vector<Field>& fields,
-                   const std::vector<std::vector<std::string>>& records) {
-    if (format == OutputFormat::table) {
-        print_table(output, fields, records);
+RecordPrinter::RecordPrinter(Output& output, OutputFormat format, std::vector<Field> fields)
+    : output_(output), format_(format), fields_(std::move(fields)) {
+    if (format_ == OutputFormat::csv) {
+        std::vector<std::string_view> names;
+        for (const Field& field : fields_) names.push_back(field.name);
+        output_.line(fmt::format("{}", fmt::join(names, ",")));
+    }
+    if (format_ != OutputFormat::table) return;
+    std::vector<Column> columns;
+    for (const Field& field : fields_) {
+        columns.push_back(Column{std::string(field.name), field.kind == FieldKind::number, field.dispensable});
+    }
+    table_ = std::make_unique<Table>(output_, std::move(columns), terminal().columns);
+}
+
+RecordPrinter::~RecordPrinter() = default;
+
+void RecordPrinter::add(std::vector<std::string> values) {
+    ++records_;
+    if (table_) {
+        for (std::size_t i = 0; i < fields_.size(); ++i) {
+            if (fields_[i].kind == FieldKind::boolean && !values[i].empty())
+                values[i] = values[i] == "true" ? "yes" : "no";
+        }
+        table_->add(std::move(values));
         return;
     }
-    if (format == OutputFormat::csv) {
-        std::vector<std::string_view> names;
-        for (const Field& field : fields) names.push_back(field.name);
-        output.line(fmt::format("{}", fmt::join(names, ",")));
-    }
-    std::string text;
-    for (const auto& record : records) {
-        if (format == OutputFormat::json) text += text.empty() ? "[" : ",\n";
-        append_record(text, fields, record, format);
-        if (format != OutputFormat::json) text += '\n';
-    }
-    if (format == OutputFormat::json) text += text.empty() ? "[]\n" : "]\n";
-    output.write(text);
+    text_.clear();
+    if (format_ == OutputFormat::json) text_ = records_ == 1 ? "[" : ",\n";
+    append_record(text_, fields_, values, format_);
+    if (format_ != OutputFormat::json) text_ += '\n';
+    output_.write(text_);
+}
+
+void RecordPrinter::finish() {
+    if (format_ == OutputFormat::json) output_.line(records_ == 0 ? "[]" : "]");
+    if (!table_ || records_ == 0) return;
+    table_->finish();
+    output_.flush();
+    note_hidden_columns(table_->hidden());
+}
+
+void print_records(Output& output, OutputFormat format, const std::vector<Field>& fields,
+                   const std::vector<std::vector<std::string>>& records) {
+    RecordPrinter printer(output, format, fields);
+    for (const std::vector<std::string>& record : records) printer.add(record);
+    printer.finish();
+}
+
+std::string number_cell(double number, OutputFormat format) {
+    if (!is_present(number) || format != OutputFormat::table) return format_number(number);
+    return fmt::format("{:.10g}", number);
 }
 
 void note_hidden_columns(const std::vector<std::string>& hidden) {

@@ -53,6 +53,18 @@ TEST_F(Usage, AMistakeEndsWithTwoAndSaysWhatWasExpected) {
         {{"export", "trades", "--output", "trades.parquet"}, "expected a name ending in .csv or .jsonl"},
         {{"export", "trades", "--csv", "--format", "ndjson"}, "csv and ndjson exclude each other"},
         {{"export", "trades", "--json", "--output", "trades.csv"}, "use --ndjson"},
+        {{"bars", "A_SPOT:B"}, "--every is required"},
+        {{"bars", "--every", "1m"}, "SERIES is required"},
+        {{"bars", "A_SPOT:B", "--every", "0s"}, "--every: length of time '0s'"},
+        {{"bars", "A_SPOT:B", "--every", "1"}, "--every: '1' has no unit"},
+        {{"bars", "A_SPOT:B", "--every", "1m", "--dataset", "funding"}, "expected book-tickers or trades"},
+        {{"bars", "A_SPOT:B", "--every", "1m", "--empty", "guess"}, "--empty"},
+        {{"bars", "A_SPOT:B", "--every", "1m", "--from", "2025-01-02", "--to", "2025-01-01"},
+         "--to 2025-01-01 lies before --from 2025-01-02"},
+        {{"liquidity", "BTCUSDT"}, "expected EXCHANGE:SYMBOL"},
+        {{"funding"}, "BASE is required"},
+        {{"funding", "BTC", "--from", "2025-01-01"}, "--from requires --history"},
+        {{"basis", "BTC", "--max-age", "soon"}, "--max-age: length of time 'soon'"},
         {{"import"}, "FILE is required"},
         {{"import", "x.csv", "--on-error", "shrug"}, "--on-error"},
         {{"import", "x.csv", "--layout", "kaiko"}, "--layout"},
@@ -108,6 +120,10 @@ TEST_F(Usage, EachCommandHasHelpWithExamples) {
                                                                                          {"checksum"},
                                                                                          {"latest"},
                                                                                          {"history"},
+                                                                                         {"bars"},
+                                                                                         {"liquidity"},
+                                                                                         {"funding"},
+                                                                                         {"basis"},
                                                                                          {"exchanges"},
                                                                                          {"symbols"},
                                                                                          {"stats"},
@@ -138,9 +154,9 @@ std::vector<std::string> examples_of(const std::string& help) {
 
 TEST_F(Usage, TheExamplesOfTheHelpWork) {
     // In an order in which each finds what it needs; `down` wants a database without rows and stands alone.
-    for (const char* command :
-         {"demo", "latest", "history", "export", "import", "exchanges", "symbols", "stats", "init", "config show",
-          "migrate status", "migrate plan", "migrate up", "cleanup", "completion"}) {
+    for (const char* command : {"demo", "latest", "history", "bars", "liquidity", "funding", "basis", "export",
+                                "import", "exchanges", "symbols", "stats", "init", "config show", "migrate status",
+                                "migrate plan", "migrate up", "cleanup", "completion"}) {
         const Outcome help = run_in_shell(std::string("marketdb ") + command + " --help");
         ASSERT_EQ(help.code, 0) << help.err;
         for (std::string example : examples_of(help.out)) {
@@ -175,6 +191,7 @@ TEST_F(Usage, CompletionScriptsParseAndComplete) {
     EXPECT_EQ(run_in_shell(complete + "try history t").out, "trades\n");
     EXPECT_EQ(run_in_shell(complete + "try history trades --ta").out, "--tail\n");
     EXPECT_EQ(run_in_shell(complete + "try history trades --order d").out, "desc\n");
+    EXPECT_EQ(run_in_shell(complete + "try bars A_SPOT:B --empty f").out, "fill\n");
     EXPECT_EQ(run_in_shell(complete + "touch some.csv; try import some").out, "some.csv\n");
     EXPECT_NE(read_file("fish.fish").find("complete -c marketdb -n '__fish_use_subcommand' -a history"),
               std::string::npos);
