@@ -47,14 +47,15 @@ struct Basis {
     SymbolId perpetual{};
     double spot_mid = kNoNumber;  ///< Absent if the newest quote lacks a side.
     double perpetual_mid = kNoNumber;
-    double basis_bps = kNoNumber;           ///< (perpetual_mid - spot_mid) / spot_mid in basis points.
+    /// (perpetual_mid - spot_mid) / spot_mid in basis points. Absent without either, and where the quotes are more than a minute
+    /// apart: that would be a difference of times, not of markets.
+    double basis_bps = kNoNumber;
     std::chrono::microseconds spot_age{0};  ///< Of the quotes, as `Latest::age`.
     std::chrono::microseconds perpetual_age{0};
 };
 
 /// From the newest quotes that the filter chooses: each spot series with each perpetual (inverse ones too) of the same base and
-/// quote, by the names of the exchanges. The quotes are of different moments: the ages say how far apart; `max_age` leaves out
-/// older ones.
+/// quote, by the names of the exchanges. `max_age` leaves out quotes that are older.
 ///
 /// Errors: invalid_argument  `limit` is set: it would cut quotes, not pairs.
 ///         unknown_exchange, unknown_symbol  a filter names what does not exist.

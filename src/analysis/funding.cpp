@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -21,6 +22,7 @@ namespace {
 using boost::asio::awaitable;
 
 constexpr std::size_t kBatchRows = 16'384;
+constexpr std::chrono::minutes kMaxApart{1};  // of the quotes of a basis; stated in the public header
 constexpr std::array<std::int32_t, 4> kIntervals = {60, 120, 240, 480};  // minutes; those that exchanges use
 
 /// The newest row of the symbol that is older than `time`.
@@ -119,9 +121,10 @@ Basis basis_of(const Leg& spot, const Leg& perpetual) noexcept {
     basis.perpetual = perpetual.symbol.id;
     basis.spot_mid = mid(spot.quote.row);
     basis.perpetual_mid = mid(perpetual.quote.row);
-    basis.basis_bps = (basis.perpetual_mid - basis.spot_mid) / basis.spot_mid * 10'000;
     basis.spot_age = spot.quote.age;
     basis.perpetual_age = perpetual.quote.age;
+    if (std::chrono::abs(basis.spot_age - basis.perpetual_age) > kMaxApart) return basis;
+    basis.basis_bps = (basis.perpetual_mid - basis.spot_mid) / basis.spot_mid * 10'000;
     return basis;
 }
 

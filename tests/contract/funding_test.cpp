@@ -181,6 +181,17 @@ TEST_P(FundingContract, TheBasisIsOfOnePairAndOfOneQuoteAsset) {
     EXPECT_EQ(wait(get_basis(db(), of_base("ETH"))).size(), 0U);
 }
 
+TEST_P(FundingContract, QuotesThatAreMoreThanAMinuteApartHaveNoBasis) {
+    const SymbolId spot = make_symbol().id;
+    const SymbolId alpha = perpetual("ALPHA_FUTURES");
+    const SymbolId beta = perpetual("BETA_FUTURES");
+    store({quote(spot, kNoon - 2h, 99, 101), quote(alpha, kNoon - 2h + 60s, 101, 103),
+           quote(beta, kNoon - 2h - 61s, 101, 103)});
+    EXPECT_EQ(lines_of_basis(wait(get_basis(db(), of_base("BTC")))),
+              (Lines{"ALPHA_FUTURES BTC/USDT 102 beside ALPHA_SPOT BTC/USDT 100: 200 bps",
+                     "BETA_FUTURES BTC/USDT 102 beside ALPHA_SPOT BTC/USDT 100: - bps"}));
+}
+
 TEST_P(FundingContract, AQuoteWithoutASideHasNoBasis) {
     const SymbolId spot = make_symbol().id;
     const SymbolId alpha = perpetual("ALPHA_FUTURES");
