@@ -1,6 +1,7 @@
 #pragma once
 
 /// The one include.
+#include <marketdb/alignment.hpp>
 #include <marketdb/bars.hpp>
 #include <marketdb/clock.hpp>
 #include <marketdb/config.hpp>
@@ -15,5 +16,6 @@
 #include <marketdb/models.hpp>
 #include <marketdb/queries.hpp>
 #include <marketdb/roles.hpp>
+#include <marketdb/spreads.hpp>
 #include <marketdb/time.hpp>
 #include <marketdb/transfer.hpp>

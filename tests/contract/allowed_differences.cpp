@@ -53,7 +53,7 @@ std::vector<AllowedDifference> differences_of_quotes() {
                    "RealData.QuotesOfBinanceAreNumberedByTheirUpdateId",
                    "BarsContract.RowsOfOneTimeOpenAndCloseInTheOrderOfTheirSequence",
                    "RealBars.MinutesOfUsdMarginedQuotes", "RealBars.FiveMinutesOfUsdMarginedQuotesByTheReceivedClock",
-                   "RealBars.StatisticsOfSpotQuotesAndTrades"}},
+                   "RealBars.StatisticsOfSpotQuotesAndTrades", "Alignment.OfSeveralRowsAtOneTimeTheLastInOrderCounts"}},
         {.name = "AnOlderRowOfOneTime",
          .needs = &Capabilities::keeps_sequence,
          .write =
@@ -82,7 +82,10 @@ std::vector<AllowedDifference> differences_of_quotes() {
                    "HistoryContract.SeveralSeriesAreMergedByTheReceivedClock",
                    "HistoryContract.EveryByTheReceivedClockUsesItsBuckets",
                    "LatestContract.AgeIsNowMinusReceivedAtElseMinusTimestamp", "RealData.TradesOfTwoVendorsAreOneTrade",
-                   "BarsContract.TheReceivedClockCountsWhatItLeavesOut"}},
+                   "BarsContract.TheReceivedClockCountsWhatItLeavesOut",
+                   "Alignment.TheReceivedClockComparesWhatWasKnownHereAtOneTime",
+                   "Alignment.TheEventClockIsRefusedForASeriesWithoutEventTime",
+                   "Alignment.RowsWithoutReceivedAtAreLeftOutAndCounted"}},
         {.name = "AQuoteWithoutASide",
          .needs = &Capabilities::unknown_side,
          .write =
@@ -105,7 +108,8 @@ std::vector<AllowedDifference> differences_of_quotes() {
                    "RoundTrip.ThroughAnEmptyDatabaseGivesTheSameBytesAndSymbols",
                    "BarsContract.AMissingSideTakesNoPartInItsNumbers", "BarsContract.ASideThatHadGoneIsNotFilled",
                    "BarsContract.StatisticsOfQuotesWithoutASideAreOfTheOthers",
-                   "FundingContract.AQuoteWithoutASideHasNoBasis"}},
+                   "FundingContract.AQuoteWithoutASideHasNoBasis", "Alignment.ASideThatHasGoneIsNotCarriedOn",
+                   "Spreads.InstantsWithoutASideAreMissing"}},
         {.name = "ASizeOfZero",
          .needs = &Capabilities::unknown_side,
          .write =
@@ -370,7 +374,7 @@ std::vector<AllowedDifference> differences_of_reference_data() {
                    "Copying.ASymbolThatIsAnotherInstrumentThereIsRefused",
                    "Copying.ASymbolThatDiffersInSmallThingsIsNoted", "Copying.IntoItselfIsRefused",
                    "Copying.ASelectionThatMakesNoSenseIsRefused", "Copying.ACoroutineOfTheCallerMayAwaitIt",
-                   "Copying.ProgressCountsEveryRowOnce"}},
+                   "Copying.ProgressCountsEveryRowOnce", "Spreads.SizesInContractsAreConverted"}},
         {.name = "AnInverseContract",
          .needs = &Capabilities::dated_contracts,
          .write =
@@ -384,7 +388,8 @@ std::vector<AllowedDifference> differences_of_reference_data() {
          .refused_for = {"symbols row 0", "BTCUSD_PERP", "column contract_type"},
          .tests = {"ImportLayouts.BinanceFuturesTradesKnowTheirMarketByTheHeader",
                    "RealData.CoinMarginedQuotesOfTardisAreInContracts",
-                   "RealBars.TheValueOfInverseContractsIsTheirSize", "RealData.EverythingAtOnceAndOutAgain"}},
+                   "RealBars.TheValueOfInverseContractsIsTheirSize", "RealData.EverythingAtOnceAndOutAgain",
+                   "KnownAnswers.SpotAgainstCoinMarginedFutures"}},
         {.name = "ASpellingOfMoreThanThirtyCharacters",
          .needs = &Capabilities::own_tables,
          .write =

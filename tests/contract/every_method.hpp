@@ -46,6 +46,13 @@ inline std::vector<MethodCall> every_reading_method(const Symbol& symbol) {
         HistoryReader<BookTicker> reader = db.read_history<BookTicker>();
         db.wait(reader.next());
     });
+    add("get_aligned_book_tickers", [=](DatabaseManager& db) {
+        AlignmentOptions options;
+        options.series = {id};
+        options.at = {kNoon};
+        db.wait(get_aligned_book_tickers(db, options));
+    });
+    add("get_live_spreads", [](DatabaseManager& db) { db.wait(get_live_spreads(db)); });
     add("get_database_stats", [](DatabaseManager& db) { db.wait(db.get_database_stats()); });
     add("get_series_stats", [](DatabaseManager& db) { db.wait(db.get_series_stats()); });
     add("get_sources", [](DatabaseManager& db) { db.wait(db.get_sources()); });
@@ -54,7 +61,6 @@ inline std::vector<MethodCall> every_reading_method(const Symbol& symbol) {
         options.dry_run = true;
         db.wait(db.cleanup_old_data(options));
     });
-    static_cast<void>(id);
     return calls;
 }
 

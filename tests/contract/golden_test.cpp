@@ -45,6 +45,26 @@ TEST_P(GoldenCase, QuotesAt10And50And65SecondsEveryMinute) {
     EXPECT_EQ(stored_quotes().size(), 3U);
 }
 
+TEST_P(GoldenCase, QuotesAt200And1700MillisecondsOnAGridOfASecond) {
+    const SymbolId symbol = make_symbol().id;
+    BookTicker early = quote(symbol, kNoon + 200ms, 1, 2);
+    BookTicker late = quote(symbol, kNoon + 1700ms, 3, 4);
+    early.received_at = kNoon + 200ms + 1us;
+    late.received_at = kNoon + 1700ms + 1us;
+    store({early, late});
+    AlignmentOptions options;
+    options.series = {symbol};
+    options.every = 1s;
+    options.start = options.end = kNoon + 1s;
+    for (const ClockKind clock : {ClockKind::event, ClockKind::received}) {
+        if (clock == ClockKind::received && !target().can.keeps_received_at) continue;
+        options.clock = clock;
+        const AlignedBookTickers aligned = wait(get_aligned_book_tickers(db(), options));
+        ASSERT_EQ(aligned.quotes.size(), 1U);
+        EXPECT_EQ(aligned.quotes[0].bid_price, 1) << "the quote of 1.7 s was not known yet";
+    }
+}
+
 TEST_P(GoldenCase, Bid100Ask101) {
     const SymbolId symbol = make_symbol().id;
     store(quote(symbol, kNoon, 100, 101));

@@ -7,7 +7,7 @@ import sys
 from sources import cpp_files, finish, root_argument
 
 # Folder: what of src/ it may include, beside its own files. The longest folder that fits a file counts.
-ABOVE = ("marketdb/database_manager.hpp", "marketdb/transfer.hpp", "marketdb/bars.hpp", "marketdb/funding.hpp", "marketdb/marketdb.hpp")
+ABOVE = ("marketdb/database_manager.hpp", "marketdb/transfer.hpp", "marketdb/bars.hpp", "marketdb/funding.hpp", "marketdb/alignment.hpp", "marketdb/spreads.hpp", "marketdb/marketdb.hpp")
 LAYERS = {
     "src/core": (),
     "src/storage": ("core/",),
@@ -20,7 +20,7 @@ LAYERS = {
     "src/analysis": ("core/",),
     "apps/cli": (),
     "examples": (),
-    "bench": (),
+    "bench": ("analysis/asof_merge.hpp",),
 }
 # Library header: the folders that may include it (tests may include anything).
 ONLY_IN = {
