@@ -18,6 +18,8 @@ int run_bars(const GlobalOptions& global, const BarArguments& arguments, const R
 int run_liquidity(const GlobalOptions& global, const ReadOptions& options);
 int run_funding(const GlobalOptions& global, const FundingArguments& arguments, const ReadOptions& options);
 int run_basis(const GlobalOptions& global, const FundingArguments& arguments, const ReadOptions& options);
+int run_align(const GlobalOptions& global, const CompareArguments& arguments);
+int run_spread(const GlobalOptions& global, const CompareArguments& arguments);
 int run_exchanges(const GlobalOptions& global, const FormatFlags& flags);
 int run_symbols(const GlobalOptions& global, const SymbolsOptions& options);
 int run_stats(const GlobalOptions& global, const StatsOptions& options);

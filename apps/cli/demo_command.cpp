@@ -9,6 +9,7 @@
 #include <marketdb/format.hpp>
 
 #include "answer.hpp"
+#include "chart.hpp"
 #include "commands.hpp"
 #include "demo_market.hpp"
 #include "demo_view.hpp"

@@ -5,8 +5,6 @@
 #include <map>
 #include <utility>
 
-#include <fmt/format.h>
-
 namespace marketdb::cli {
 
 std::vector<VenueSpread> best_spreads(std::span<const BookTicker> quotes) {
@@ -33,31 +31,6 @@ std::vector<VenueSpread> best_spreads(std::span<const BookTicker> quotes) {
     std::stable_sort(spreads.begin(), spreads.end(),
                      [](const VenueSpread& a, const VenueSpread& b) { return a.bps > b.bps; });
     return spreads;
-}
-
-std::vector<std::string> chart_lines(std::span<const double> values, std::size_t height, bool utf8) {
-    constexpr std::string_view kEighths[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-    const auto [low, high] = std::minmax_element(values.begin(), values.end());
-    const double range = *high > *low ? *high - *low : 1;
-    std::vector<std::string> lines(height);
-    for (std::size_t row = 0; row < height; ++row) {
-        const auto floor_of_row = static_cast<double>(height - 1 - row);
-        for (const double value : values) {
-            // An eighth is kept for the lowest, so that every column shows something.
-            const double level = 0.125 + (value - *low) / range * (static_cast<double>(height) - 0.125);
-            const int eighths = std::clamp(static_cast<int>(std::lround((level - floor_of_row) * 8)), 0, 8);
-            lines[row] += utf8 ? kEighths[eighths] : (eighths >= 4 || (eighths > 0 && floor_of_row == 0) ? "#" : " ");
-        }
-    }
-    const std::string top = fmt::format("{:.2f}", *high), bottom = fmt::format("{:.2f}", *low);
-    const std::size_t width = std::max(top.size(), bottom.size());
-    for (std::size_t row = 0; row < height; ++row) {
-        const std::string_view label = row == 0            ? std::string_view(top)
-                                       : row + 1 == height ? std::string_view(bottom)
-                                                           : "";
-        lines[row] = fmt::format("{:>{}} {} {}", label, width, utf8 ? "│" : "|", lines[row]);
-    }
-    return lines;
 }
 
 std::string shell_quoted(std::string_view text) {

@@ -22,11 +22,6 @@ struct VenueSpread {
 /// @param quotes  In order of received_at; all of one base and quote.
 [[nodiscard]] std::vector<VenueSpread> best_spreads(std::span<const BookTicker> quotes);
 
-/// A line chart.
-/// @param values  One a column; at least one.
-/// @param utf8    Blocks in eighths of a line; else `#`.
-[[nodiscard]] std::vector<std::string> chart_lines(std::span<const double> values, std::size_t height, bool utf8);
-
 /// A word that a shell reads as it is.
 [[nodiscard]] std::string shell_quoted(std::string_view text);
 

@@ -355,6 +355,7 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
     describe_reading(app, line);
     describe_copying(app, line);
     describe_analysis(app, line);
+    describe_comparison(app, line);
     describe_looking(app, line);
     describe_upkeep(app, line);
     describe_migrate(app, line);

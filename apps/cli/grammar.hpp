@@ -16,6 +16,7 @@ struct CommandLine {
     CopyArguments copy;
     BarArguments bars;
     FundingArguments funding;
+    CompareArguments compare;
     FormatFlags flags;
     SymbolsOptions symbols;
     StatsOptions stats;

@@ -21,5 +21,7 @@ void add_clock_option(CLI::App* command, ReadOptions& read);
 
 /// The commands that say what rows come to.
 void describe_analysis(CLI::App& app, CommandLine& line);
+/// The commands that compare series with each other.
+void describe_comparison(CLI::App& app, CommandLine& line);
 
 }  // namespace marketdb::cli

@@ -78,6 +78,22 @@ struct FundingArguments {
     bool history = false;
 };
 
+/// Of align and spread.
+struct CompareArguments {
+    std::vector<std::string> series;
+    std::string exchanges;
+    std::string every, driver, from, to, tolerance;
+    std::string clock = "received";
+    bool each_change = false;
+    std::optional<double> threshold;  ///< spread
+    std::vector<std::string> fees;    ///< spread
+    bool now = false;                 ///< spread
+    std::optional<double> min_bps;    ///< spread --now
+    std::string max_age;              ///< spread --now
+    bool all = false;                 ///< align
+    FormatFlags flags;
+};
+
 struct SymbolsOptions {
     std::string exchange;
     bool active = false;

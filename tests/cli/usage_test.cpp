@@ -124,6 +124,8 @@ TEST_F(Usage, EachCommandHasHelpWithExamples) {
                                                                                          {"liquidity"},
                                                                                          {"funding"},
                                                                                          {"basis"},
+                                                                                         {"align"},
+                                                                                         {"spread"},
                                                                                          {"exchanges"},
                                                                                          {"symbols"},
                                                                                          {"stats"},
@@ -154,9 +156,10 @@ std::vector<std::string> examples_of(const std::string& help) {
 
 TEST_F(Usage, TheExamplesOfTheHelpWork) {
     // In an order in which each finds what it needs; `down` wants a database without rows and stands alone.
-    for (const char* command : {"demo", "latest", "history", "bars", "liquidity", "funding", "basis", "export",
-                                "import", "exchanges", "symbols", "stats", "init", "config show", "migrate status",
-                                "migrate plan", "migrate up", "cleanup", "completion"}) {
+    for (const char* command :
+         {"demo",  "latest",      "history",        "bars",         "liquidity",  "funding", "basis",
+          "align", "spread",      "export",         "import",       "exchanges",  "symbols", "stats",
+          "init",  "config show", "migrate status", "migrate plan", "migrate up", "cleanup", "completion"}) {
         const Outcome help = run_in_shell(std::string("marketdb ") + command + " --help");
         ASSERT_EQ(help.code, 0) << help.err;
         for (std::string example : examples_of(help.out)) {
