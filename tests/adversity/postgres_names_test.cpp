@@ -91,15 +91,22 @@ class OneThread {
     Pulse pulse_{context_};
 };
 
+/// An address of this machine on which only this process listens, although others use the same port.
+std::string own_address(int number) {
+    const int process = ::getpid();
+    return "127." + std::to_string(1 + process % 200) + "." + std::to_string(process / 200 % 250) + "." +
+           std::to_string(number);
+}
+
 /// A port that takes connections and says nothing.
 class SilentListener {
  public:
-    SilentListener(const char* address, std::uint16_t port)
+    SilentListener(const std::string& address, std::uint16_t port)
         : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in name{};
         name.sin_family = AF_INET;
         name.sin_port = htons(port);
-        EXPECT_EQ(::inet_pton(AF_INET, address, &name.sin_addr), 1);
+        EXPECT_EQ(::inet_pton(AF_INET, address.c_str(), &name.sin_addr), 1);
         const int yes = 1;
         EXPECT_EQ(::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
         EXPECT_EQ(::bind(socket_, reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
@@ -217,15 +224,15 @@ TEST_F(PostgresNames, OneThatDoesNotExistIsUnavailableAndNamed) {
 }
 
 TEST_F(PostgresNames, AnAddressThatRefusesGivesWayToTheNext) {
-    name_.answer({"127.0.0.2", "127.0.0.1"});
+    name_.answer({own_address(2), "127.0.0.1"});
     const auto begin = steady_clock::now();
     use(config());
     EXPECT_LT(steady_clock::now() - begin, kSlack);
 }
 
 TEST_F(PostgresNames, AnAddressThatAcceptsAndNeverAnswersGivesWayToTheNext) {
-    const SilentListener silent("127.0.0.2", server_.address().port);
-    name_.answer({"127.0.0.2", "127.0.0.1"});
+    const SilentListener silent(own_address(2), server_.address().port);
+    name_.answer({own_address(2), "127.0.0.1"});
     const auto begin = steady_clock::now();
     use(config("&connect_timeout=2"));
     EXPECT_GE(steady_clock::now() - begin, 2s);
@@ -233,16 +240,16 @@ TEST_F(PostgresNames, AnAddressThatAcceptsAndNeverAnswersGivesWayToTheNext) {
 }
 
 TEST_F(PostgresNames, WhereNoAddressIsOfUseEachIsNamed) {
-    const SilentListener silent("127.0.0.3", server_.address().port);
-    name_.answer({"127.0.0.2", "127.0.0.3"});
+    const SilentListener silent(own_address(3), server_.address().port);
+    name_.answer({own_address(2), own_address(3)});
     DatabaseManager db(config("&connect_timeout=2"));
     expect_error(ErrorCode::unavailable, [&] { db.wait(db.initialize()); },
-                 {"desk.market.test: connection to server at \"127.0.0.2\"", "refused", "desk.market.test, port",
-                  "does not answer", "\"127.0.0.3\""});
+                 {"desk.market.test: connection to server at \"" + own_address(2) + "\"", "refused",
+                  "desk.market.test, port", "does not answer", "\"" + own_address(3) + "\""});
 }
 
 TEST_F(PostgresNames, OneThatLibpqFindsByItselfIsTriedAtAllItsAddressesToo) {
-    name_.answer({"127.0.0.2", "127.0.0.3", "127.0.0.1"});
+    name_.answer({own_address(2), own_address(3), "127.0.0.1"});
     std::string url = server_.tcp_url(desk_.parameters());
     const std::string port = std::to_string(server_.address().port);
     url.erase(url.find("127.0.0.1"), std::string("127.0.0.1:" + port).size());

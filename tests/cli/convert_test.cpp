@@ -47,7 +47,8 @@ class ConvertPostgres : public CliTest {
             const int step = 1 + kills * stride;
             SCOPED_TRACE("killed at statement " + std::to_string(step));
             watcher.run("UPDATE stops.wanted SET step = " + std::to_string(step) + "; SELECT setval('stops.steps', 0)");
-            Program program(folder(), {"--db", database_.url(), "migrate", "down", "--yes", "--despite-sessions"});
+            Program program(folder(), {"--db", database_.url(), "migrate", "down", "--yes", "--despite-sessions"},
+                            to_be_killed(folder()));
             bool is_over = false;
             EXPECT_TRUE(wait_until(
                 [&] {
@@ -163,7 +164,7 @@ TEST_F(ConvertPostgres, StatusSaysWhereItStandsAndWhatCannotBeDoneIsSaidSo) {
     EXPECT_NE(down.err.find("no conversion that could be undone"), std::string::npos) << down.err;
     ASSERT_EQ(migrate({"up", "--yes", "--despite-sessions"}).code, 0);
     const Outcome after = migrate({"status"});
-    EXPECT_NE(after.out.find("schema version 3, this program knows 3"), std::string::npos) << after.out;
+    EXPECT_NE(after.out.find("schema version 4, this program knows 4"), std::string::npos) << after.out;
     EXPECT_NE(after.err.find("kept until `marketdb migrate finish`"), std::string::npos) << after.err;
 }
 
@@ -180,7 +181,8 @@ TEST_F(ConvertPostgres, KilledAfterEveryStepItGoesOn) {
     int kills = 0;
     for (bool is_done = false; !is_done && kills < 200;) {
         Program program(
-            folder(), {"--db", database_.url(), "migrate", "up", "--yes", "--despite-sessions", "--piece-rows", "200"});
+            folder(), {"--db", database_.url(), "migrate", "up", "--yes", "--despite-sessions", "--piece-rows", "200"},
+            to_be_killed(folder()));
         ASSERT_TRUE(wait_until([&] { return progress() != last_seen; }, std::chrono::seconds(60)));
         last_seen = progress();
         program.send_signal(SIGKILL);
@@ -200,7 +202,7 @@ TEST_F(ConvertPostgres, KilledWhileItFinishesItGoesOn) {
     int kills = 0;
     Outcome last;
     for (int round = 0; round < 40; ++round) {
-        Program program(folder(), {"--db", database_.url(), "migrate", "finish", "--yes"});
+        Program program(folder(), {"--db", database_.url(), "migrate", "finish", "--yes"}, to_be_killed(folder()));
         std::this_thread::sleep_for(std::chrono::milliseconds(4 * round));
         program.send_signal(SIGKILL);
         last = program.wait();

@@ -90,7 +90,7 @@ TEST_F(CopyPostgres, AKilledCopyIsCompletedByTheNext) {
     constexpr std::int64_t kRows = 100'000;
     write_file("okex_quotes_2024-08-09_BTC-USDT.csv", many_quotes(kRows));
     answer({"import", "--quiet", "okex_quotes_2024-08-09_BTC-USDT.csv"});
-    Surroundings surroundings;
+    Surroundings surroundings = to_be_killed(folder());
     surroundings.terminal_columns = 200;
     Program first(folder(), {"copy", "--batch-rows", "1000", "sqlite:marketdb.db", url()}, surroundings);
     ASSERT_TRUE(first.wait_for_output("copying"));

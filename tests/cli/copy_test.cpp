@@ -231,7 +231,7 @@ TEST_F(CopyCommand, CtrlCFinishesTheBatchAndTheNextCopyGoesOn) {
 
 TEST_F(CopyCommand, AKilledCopyIsCompletedByTheNext) {
     import_many();
-    Surroundings surroundings;
+    Surroundings surroundings = to_be_killed(folder());
     surroundings.terminal_columns = 200;
     Program copy(folder(), {"copy", "--batch-rows", "1000", "sqlite:marketdb.db", "sqlite:copy.db"}, surroundings);
     ASSERT_TRUE(copy.wait_for_output("copying"));

@@ -29,6 +29,13 @@ struct Surroundings {
     bool close_output = false;  ///< Standard output is closed before the program starts.
 };
 
+/// For a program that will be killed: it may just then be writing which of its lines ran, into files that all others use.
+inline Surroundings to_be_killed(const std::filesystem::path& folder) {
+    Surroundings surroundings;
+    surroundings.environment["GCOV_PREFIX"] = folder / "counts";
+    return surroundings;
+}
+
 /// The real binary ($MARKETDB_BIN), started and not yet waited for.
 class Program {
  public:

@@ -75,7 +75,8 @@ TEST_F(OpeningTest, CreatingMakesAFileWithTheRightProperties) {
     EXPECT_EQ(other.query("SELECT name FROM pragma_table_list WHERE wr = 1 ORDER BY name"),
               "balance_snapshots;book_ticker_snapshots;funding_rate_snapshots;quarantined_rows;series;trade_snapshots");
     EXPECT_EQ(other.query("SELECT version, program, applied_at, length(checksum) FROM schema_migrations"),
-              "1|unit test|1723118400000000|64;2|unit test|1723118400000000|64;3|unit test|1723118400000000|64");
+              "1|unit test|1723118400000000|64;2|unit test|1723118400000000|64;3|unit test|1723118400000000|64;4|unit "
+              "test|1723118400000000|64");
 }
 
 TEST_F(OpeningTest, EveryConnectionIsSetUpForProduction) {
