@@ -66,7 +66,7 @@ class InstantPrinter {
         if (format_ == OutputFormat::table || format_ == OutputFormat::csv) return add_line(instant, quotes);
         std::string line;
         if (format_ == OutputFormat::json) line = instants_ == 1 ? "[" : ",\n";
-        line += fmt::format("{{\"time\":\"{}\",\"quotes\":[", to_string(instant));
+        line += fmt::format(R"({{"time":"{}","quotes":[)", to_string(instant));
         for (std::size_t i = 0; i < quotes.size(); ++i) {
             line += i == 0 ? "{\"series\":" : ",{\"series\":";
             append_json_string(line, names_[i]);
@@ -118,7 +118,7 @@ int run_align(const GlobalOptions& global, const CompareArguments& arguments) {
     AlignedReader reader = read_aligned_book_tickers(session.impl().manager, comparison.alignment());
     std::uint64_t without_received_at = 0;
     bool has_more = true;
-    while (has_more && !(is_cut && printer.instants() == kInstantsOnTerminal)) {
+    while (has_more && (!is_cut || printer.instants() != kInstantsOnTerminal)) {
         throw_if_interrupted();
         const AlignedBookTickers batch =
             session.impl().run(reader.next(is_cut ? kInstantsOnTerminal : kInstantsAtOnce));
