@@ -96,7 +96,8 @@ void bench_merge(std::size_t series, std::size_t rows, std::size_t rounds) {
         std::uint64_t given_out = 0;
         for (std::size_t round = 0; round < rounds; ++round) {
             const double seconds = seconds_of_merge(all, instants, given_out);
-            millions.push_back(static_cast<double>(rows / series * series) / seconds / 1e6);
+            const std::size_t merged = rows / series * series;
+            millions.push_back(static_cast<double>(merged) / seconds / 1e6);
         }
         std::printf("  %s: %llu instants\n", what, static_cast<unsigned long long>(given_out));
         // Where many series are wanted at each of many instants, time goes by what comes out, not by what goes in.
