@@ -4,12 +4,12 @@
 
 #include <fmt/format.h>
 
-#include <boost/system/system_error.hpp>
-
 #include <marketdb/alignment.hpp>
 #include <marketdb/error.hpp>
 
 #include "analysis/asof_merge.hpp"
+#include "analysis/operation.hpp"
+#include "analysis/series_rows.hpp"
 #include "analysis/series_text.hpp"
 
 namespace marketdb {
@@ -17,15 +17,12 @@ namespace {
 
 using analysis::AsOfMerge;
 using analysis::Instants;
+using analysis::refuse;
 
 constexpr std::size_t kMaxSeries = 64;         // stated in the public header
 constexpr std::size_t kMaxQuotes = 4'194'304;  // stated in the public header
 constexpr std::size_t kReadRows = 8'192;       // of a series at a time
 constexpr std::chrono::microseconds kStep{1};
-
-void refuse(bool is_wrong, const char* message) {
-    if (is_wrong) throw Error(ErrorCode::invalid_argument, message);
-}
 
 void check_series(const AlignmentOptions& options) {
     refuse(options.series.empty() || options.series.size() > kMaxSeries, "series: expected 1 to 64 symbols");
@@ -62,13 +59,6 @@ void check_range(const AlignmentOptions& options) {
     refuse(options.tolerance && options.tolerance->count() < 0, "tolerance: expected a length of time of 0 or more");
 }
 
-[[nodiscard]] HistoryFilter filter_of(const SymbolId& series, ClockKind clock) {
-    HistoryFilter filter;
-    filter.series.symbols = std::span(&series, 1);
-    filter.clock = clock;
-    return filter;
-}
-
 }  // namespace
 
 /// What a reader is between two batches: the question until the first, then the merge and who feeds it.
@@ -79,13 +69,9 @@ class AlignedReader::State {
     static boost::asio::awaitable<AlignedBookTickers> next(State* state, std::size_t max_instants, Deadline deadline) {
         if (state->has_failed_) throw Error(ErrorCode::closed, "the reader failed before; begin to read anew");
         state->has_failed_ = true;  // until this batch is whole
-        try {
-            AlignedBookTickers batch = co_await state->read(max_instants, deadline);
-            state->has_failed_ = false;
-            co_return batch;
-        } catch (const boost::system::system_error&) {
-            throw Error(ErrorCode::cancelled, "the alignment was cancelled");  // Asio's word for a cancelled coroutine
-        }
+        AlignedBookTickers batch = co_await state->read(max_instants, deadline);
+        state->has_failed_ = false;
+        co_return batch;
     }
 
  private:
@@ -125,9 +111,7 @@ class AlignedReader::State {
                 const std::vector<BookTicker> before = co_await read_before(i, start, deadline);
                 if (!before.empty()) merge.start_with(i, before.front());
             }
-            HistoryFilter filter = filter_of(options_.series[i], options_.clock);
-            filter.start = start;
-            filter.end = end;
+            const HistoryFilter filter = analysis::rows_of(options_.series[i], options_.clock, start, end);
             readers_.push_back(db_.read_history<BookTicker>(filter));
         }
         merge_.emplace(std::move(merge));
@@ -142,59 +126,48 @@ class AlignedReader::State {
         }
         Timestamp start = options_.start;
         Timestamp end = options_.end;
-        if (!is_present(start)) start = co_await find_latest_first(deadline);
-        if (!is_present(end)) end = co_await find_earliest_last(deadline);
+        if (!is_present(start)) start = co_await find_common_end(Order::ascending, deadline);
+        if (!is_present(end)) end = co_await find_common_end(Order::descending, deadline);
         if (!is_present(start) || !is_present(end)) co_return Instants::of_list({});  // a series without rows
         co_return Instants::of_grid(options_.every, start, end);
     }
 
-    /// Absent if a series has no rows.
-    boost::asio::awaitable<Timestamp> find_latest_first(Deadline deadline) {
-        Timestamp latest = kMinTime;
+    /// The latest of the series' first times (ascending), or the earliest of their last ones. Absent if a series has no rows.
+    boost::asio::awaitable<Timestamp> find_common_end(Order order, Deadline deadline) {
+        Timestamp common = kNoTime;
         for (std::size_t i = 0; i < options_.series.size(); ++i) {
-            const Timestamp first = co_await find_end(i, Order::ascending, deadline);
-            if (!is_present(first)) co_return kNoTime;
-            latest = std::max(latest, first);
+            const Timestamp end = co_await find_end(i, order, deadline);
+            if (!is_present(end)) co_return kNoTime;
+            const bool is_nearer = order == Order::ascending ? end > common : end < common;
+            if (i == 0 || is_nearer) common = end;
         }
-        co_return latest;
-    }
-
-    boost::asio::awaitable<Timestamp> find_earliest_last(Deadline deadline) {
-        Timestamp earliest = kMaxTime;
-        for (std::size_t i = 0; i < options_.series.size(); ++i) {
-            const Timestamp last = co_await find_end(i, Order::descending, deadline);
-            if (!is_present(last)) co_return kNoTime;
-            earliest = std::min(earliest, last);
-        }
-        co_return earliest;
+        co_return common;
     }
 
     /// The time of the first row in this order.
     boost::asio::awaitable<Timestamp> find_end(std::size_t series, Order order, Deadline deadline) {
-        HistoryFilter filter = filter_of(options_.series[series], options_.clock);
+        HistoryFilter filter = analysis::rows_of(options_.series[series], options_.clock);
         filter.order = order;
-        filter.limit = 1;
-        Reader reader = db_.read_history<BookTicker>(filter);
-        const std::vector<BookTicker> rows = co_await reader.next(1, deadline);
-        check_clock(series, rows);
-        if (rows.empty()) {
-            left_out_ = reader.without_received_at();  // The only ones: there will be no grid to read.
-            co_return kNoTime;
-        }
-        co_return options_.clock == ClockKind::received ? rows.front().received_at : rows.front().timestamp;
+        const History<BookTicker> first = co_await read_first(series, filter, deadline);
+        if (!first.rows.empty()) co_return analysis::time_of(first.rows.front(), options_.clock);
+        left_out_ = first.without_received_at;  // The only ones: there will be no grid to read.
+        co_return kNoTime;
     }
 
     /// The last row before a time that may still count at it.
     boost::asio::awaitable<std::vector<BookTicker>> read_before(std::size_t series, Timestamp time, Deadline deadline) {
-        HistoryFilter filter = filter_of(options_.series[series], options_.clock);
+        HistoryFilter filter = analysis::rows_of(options_.series[series], options_.clock, kNoTime, time);
         filter.order = Order::descending;
-        filter.end = time;
         if (options_.tolerance) filter.start = std::max(time - *options_.tolerance, kMinTime);
-        filter.limit = 1;
-        Reader reader = db_.read_history<BookTicker>(filter);
-        std::vector<BookTicker> rows = co_await reader.next(1, deadline);
-        check_clock(series, rows);
-        co_return rows;
+        History<BookTicker> before = co_await read_first(series, filter, deadline);
+        co_return std::move(before.rows);
+    }
+
+    boost::asio::awaitable<History<BookTicker>> read_first(std::size_t series, HistoryFilter filter,
+                                                           Deadline deadline) {
+        History<BookTicker> first = co_await analysis::read_first<BookTicker>(db_, filter, deadline);
+        check_clock(series, first.rows);
+        co_return first;
     }
 
     /// Errors: invalid_argument  the event clock is asked for, and a row says that the exchange gave no time.
@@ -226,7 +199,7 @@ AlignedReader::~AlignedReader() = default;
 
 boost::asio::awaitable<AlignedBookTickers> AlignedReader::next(std::size_t max_instants, Deadline deadline) {
     refuse(max_instants == 0, "max_instants: expected at least 1");
-    return State::next(state_.get(), max_instants, deadline);
+    return analysis::run(State::next(state_.get(), max_instants, deadline), "the alignment was cancelled");
 }
 
 AlignedReader read_aligned_book_tickers(DatabaseManager& db, AlignmentOptions options) {

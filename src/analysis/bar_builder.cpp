@@ -4,6 +4,8 @@
 
 #include <marketdb/measures.hpp>
 
+#include "analysis/series_rows.hpp"
+
 namespace marketdb::analysis {
 namespace {
 

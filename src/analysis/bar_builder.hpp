@@ -9,12 +9,6 @@
 /// Rows in order go in, bars come out: no I/O.
 namespace marketdb::analysis {
 
-/// The time of a row on a clock.
-template <class Row>
-[[nodiscard]] Timestamp time_of(const Row& row, ClockKind clock) noexcept {
-    return clock == ClockKind::received ? row.received_at : row.timestamp;
-}
-
 /// What the rows of one interval come to.
 template <class Bar>
 class Tally;

@@ -6,6 +6,7 @@
 
 #include "analysis/bar_builder.hpp"
 #include "analysis/operation.hpp"
+#include "analysis/series_rows.hpp"
 
 namespace marketdb {
 namespace {
@@ -16,35 +17,10 @@ constexpr std::size_t kBatchRows = 65'536;
 constexpr std::size_t kBatchBars = 65'536;
 constexpr std::size_t kMaxBars = 1'000'000;  // of one answer; stated in the public header
 
-void check(const BarOptions& options) {
-    if (options.every.count() <= 0) {
-        throw Error(ErrorCode::invalid_argument, "every: expected a positive length of time");
-    }
-    if (is_present(options.start) && is_present(options.end) && options.end < options.start) {
-        throw Error(ErrorCode::invalid_argument, "end lies before start: a range is [start, end)");
-    }
-}
-
-/// The rows of the bars. Its series looks at the options.
-HistoryFilter rows_of(const BarOptions& options) noexcept {
-    HistoryFilter filter;
-    filter.series.symbols = {&options.symbol, 1};
-    filter.start = options.start;
-    filter.end = options.end;
-    filter.clock = options.clock;
-    return filter;
-}
-
-awaitable<std::vector<BookTicker>> rows_of_history(DatabaseManager& db, const HistoryFilter& filter, Deadline deadline,
-                                                   const BookTicker* /*of this type*/) {
-    History<BookTicker> history = co_await db.get_book_ticker_history(filter, deadline);
-    co_return std::move(history.rows);
-}
-
-awaitable<std::vector<Trade>> rows_of_history(DatabaseManager& db, const HistoryFilter& filter, Deadline deadline,
-                                              const Trade* /*of this type*/) {
-    History<Trade> history = co_await db.get_trade_history(filter, deadline);
-    co_return std::move(history.rows);
+/// The rows of the bars. They say themselves what is wrong with the range.
+HistoryFilter rows_of(const BarOptions& options) {
+    analysis::refuse(options.every.count() <= 0, "every: expected a positive length of time");
+    return analysis::rows_of(options.symbol, options.clock, options.start, options.end);
 }
 
 }  // namespace
@@ -86,14 +62,10 @@ class BarReader<Bar>::State {
     /// Finds what the first intervals are filled with.
     awaitable<void> begin(Deadline deadline) {
         if (options_.empty == EmptyIntervals::fill && is_present(options_.start)) {
-            HistoryFilter filter = rows_of(options_);
-            filter.start = kNoTime;
-            filter.end = options_.start;
+            HistoryFilter filter = analysis::rows_of(options_.symbol, options_.clock, kNoTime, options_.start);
             filter.order = Order::descending;
-            filter.limit = 1;
-            const std::vector<Row> rows =
-                co_await rows_of_history(db_, filter, deadline, static_cast<const Row*>(nullptr));
-            if (!rows.empty()) builder_.begin_after(rows.front());
+            const History<Row> before = co_await analysis::read_first<Row>(db_, filter, deadline);
+            if (!before.rows.empty()) builder_.begin_after(before.rows.front());
         }
         is_begun_ = true;
     }
@@ -137,7 +109,7 @@ BarReader<Bar>::~BarReader() = default;
 
 template <class Bar>
 awaitable<std::vector<Bar>> BarReader<Bar>::next(std::size_t max_bars, Deadline deadline) {
-    if (max_bars == 0) throw Error(ErrorCode::invalid_argument, "max_bars: expected at least 1");
+    analysis::refuse(max_bars == 0, "max_bars: expected at least 1");
     const Deadline resolved = analysis::resolved(state_->db(), deadline);
     return analysis::run(state_->next(max_bars, resolved), "reading bars was cancelled");
 }
@@ -151,12 +123,10 @@ template class BarReader<QuoteBar>;
 template class BarReader<TradeBar>;
 
 BarReader<QuoteBar> read_quote_bars(DatabaseManager& db, BarOptions options) {
-    check(options);
     return BarReader<QuoteBar>(std::make_unique<BarReader<QuoteBar>::State>(db, options));
 }
 
 BarReader<TradeBar> read_trade_bars(DatabaseManager& db, BarOptions options) {
-    check(options);
     return BarReader<TradeBar>(std::make_unique<BarReader<TradeBar>::State>(db, options));
 }
 

@@ -15,6 +15,7 @@
 #include <marketdb/measures.hpp>
 
 #include "analysis/operation.hpp"
+#include "analysis/series_rows.hpp"
 
 namespace marketdb {
 namespace {
@@ -28,12 +29,9 @@ constexpr std::array<std::int32_t, 4> kIntervals = {60, 120, 240, 480};  // minu
 /// The newest row of the symbol that is older than `time`.
 awaitable<std::vector<FundingRate>> row_before(DatabaseManager& db, SymbolId symbol, Timestamp time,
                                                Deadline deadline) {
-    HistoryFilter filter;
-    filter.series.symbols = {&symbol, 1};
-    filter.end = time;
+    HistoryFilter filter = analysis::rows_of(symbol, ClockKind::event, kNoTime, time);
     filter.order = Order::descending;
-    filter.limit = 1;
-    History<FundingRate> history = co_await db.get_funding_rate_history(filter, deadline);
+    History<FundingRate> history = co_await analysis::read_first<FundingRate>(db, filter, deadline);
     co_return std::move(history.rows);
 }
 
@@ -175,9 +173,7 @@ awaitable<std::vector<LatestFunding>> get_latest_funding(DatabaseManager& db, La
 }
 
 awaitable<History<FundingRate>> get_settled_funding(DatabaseManager& db, HistoryFilter filter, Deadline deadline) {
-    if (filter.every.count() != 0) {
-        throw Error(ErrorCode::invalid_argument, "every: expected none, it would choose among predicted rates too");
-    }
+    analysis::refuse(filter.every.count() != 0, "every: expected none, it would choose among predicted rates too");
     constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
     const std::uint64_t limit = filter.limit == 0 ? kAll : filter.limit;
     filter.limit = 0;  // would count predicted rates
@@ -187,9 +183,7 @@ awaitable<History<FundingRate>> get_settled_funding(DatabaseManager& db, History
 }
 
 awaitable<std::vector<Basis>> get_basis(DatabaseManager& db, LatestFilter filter, Deadline deadline) {
-    if (filter.limit != 0) {
-        throw Error(ErrorCode::invalid_argument, "limit: expected none, it would cut quotes and not pairs");
-    }
+    analysis::refuse(filter.limit != 0, "limit: expected none, it would cut quotes and not pairs");
     const Deadline resolved = analysis::resolved(db, deadline);
     return analysis::run(pair_up(db, db.get_latest_book_tickers(filter, resolved), resolved),
                          "reading the basis was cancelled");

@@ -8,6 +8,7 @@
 #include <marketdb/error.hpp>
 #include <marketdb/spreads.hpp>
 
+#include "analysis/operation.hpp"
 #include "analysis/series_text.hpp"
 #include "analysis/spread_tally.hpp"
 
@@ -29,9 +30,8 @@ struct LiveQuote {
     spread.bid_price = sell.latest.row.bid_price;
     spread.ask_price = buy.latest.row.ask_price;
     spread.bps = analysis::spread_bps(spread.bid_price, spread.ask_price);
-    const double offered = base_quantity(sell.symbol, sell.latest.row.bid_qty, spread.bid_price);
-    const double wanted = base_quantity(buy.symbol, buy.latest.row.ask_qty, spread.ask_price);
-    if (is_present(offered) && is_present(wanted)) spread.fillable = std::min(offered, wanted);
+    spread.fillable = analysis::smaller(base_quantity(sell.symbol, sell.latest.row.bid_qty, spread.bid_price),
+                                        base_quantity(buy.symbol, buy.latest.row.ask_qty, spread.ask_price));
     spread.sell_age = sell.latest.age;
     spread.buy_age = buy.latest.age;
     return spread;
@@ -69,10 +69,8 @@ boost::asio::awaitable<std::vector<LiveSpread>> compare_all(DatabaseManager& db,
 
 boost::asio::awaitable<std::vector<LiveSpread>> get_live_spreads(DatabaseManager& db, LiveSpreadOptions options,
                                                                  Deadline deadline) {
-    if (!std::isfinite(options.min_bps)) throw Error(ErrorCode::invalid_argument, "min_bps: expected a finite number");
-    if (options.max_age.count() <= 0) {
-        throw Error(ErrorCode::invalid_argument, "max_age: expected a positive length of time");
-    }
+    analysis::refuse(!std::isfinite(options.min_bps), "min_bps: expected a finite number");
+    analysis::refuse(options.max_age.count() <= 0, "max_age: expected a positive length of time");
     LatestFilter filter;
     filter.series = options.series;
     filter.max_cache_age = std::chrono::microseconds{0};

@@ -6,6 +6,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <marketdb/database_manager.hpp>
+#include <marketdb/error.hpp>
 
 /// What the free functions over a manager have in common with its methods.
 namespace marketdb::analysis {
@@ -15,6 +16,11 @@ namespace marketdb::analysis {
     if (!deadline.is_default()) return deadline;
     const auto limit = db.config().command_timeout;
     return limit.count() > 0 ? Deadline::in(limit) : Deadline::never();
+}
+
+/// Errors: invalid_argument  it is wrong; says what was expected.
+inline void refuse(bool is_wrong, const char* message) {
+    if (is_wrong) throw Error(ErrorCode::invalid_argument, message);
 }
 
 /// Runs an operation that fails with `cancelled`, saying what was, where Asio cancels it between two questions.

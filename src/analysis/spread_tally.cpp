@@ -8,6 +8,8 @@
 
 #include <marketdb/error.hpp>
 
+#include "analysis/percentile.hpp"
+
 namespace marketdb {
 
 double base_quantity(const Symbol& symbol, double quantity, double price) noexcept {
@@ -46,16 +48,8 @@ namespace {
 
 }  // namespace
 
-double percentile(const std::vector<double>& sorted, double share) noexcept {
-    const double place = share * static_cast<double>(sorted.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    if (below + 1 >= sorted.size()) return sorted.back();
-    return sorted[below] + (place - static_cast<double>(below)) * (sorted[below + 1] - sorted[below]);
-}
-
 SpreadTally::SpreadTally(Question question) : question_(std::move(question)) {
     const std::size_t count = question_.series.size();
-    for (const Symbol& symbol : question_.series) sizings_.push_back(sizing_of(symbol));
     for (std::size_t sell = 0; sell < count; ++sell) {
         for (std::size_t buy = 0; buy < count; ++buy) {
             if (sell == buy) continue;
@@ -65,17 +59,6 @@ SpreadTally::SpreadTally(Question question) : question_(std::move(question)) {
             pair.fee_bps = question_.fees_bps[sell] + question_.fees_bps[buy];
         }
     }
-}
-
-SpreadTally::Sizing SpreadTally::sizing_of(const Symbol& symbol) noexcept {
-    // What a unit is at a price of 1 and at another tells how it depends on the price.
-    const double factor = base_quantity(symbol, 1, 1);
-    return {factor, base_quantity(symbol, 1, 2) != factor};
-}
-
-double SpreadTally::base_size(const Sizing& sizing, double quantity, double price) noexcept {
-    const double size = quantity * sizing.factor;
-    return sizing.is_over_price ? size / price : size;
 }
 
 void SpreadTally::add(const AlignedBookTickers& batch) {
@@ -99,10 +82,8 @@ void SpreadTally::add(Pair& pair, const AsOfQuote& sell, const AsOfQuote& buy) c
     pair.values.push_back(value);
     if (!is_present(value)) return;
 
-    // Not std::min: an absent size must make the smaller one absent, whichever side it is on.
-    const double offered = base_size(sizings_[pair.sell], sell.bid_qty, sell.bid_price);
-    const double wanted = base_size(sizings_[pair.buy], buy.ask_qty, buy.ask_price);
-    const double fillable = is_present(offered) && is_present(wanted) ? std::min(offered, wanted) : kNoNumber;
+    const double fillable = smaller(base_quantity(question_.series[pair.sell], sell.bid_qty, sell.bid_price),
+                                    base_quantity(question_.series[pair.buy], buy.ask_qty, buy.ask_price));
     pair.fillable += fillable;
     if (value > question_.threshold_bps) pair.fillable_above += fillable;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -14,8 +15,10 @@ namespace marketdb::analysis {
     return (sell_bid - buy_ask) / buy_ask * 10'000;
 }
 
-/// The value at a share of a sorted, non-empty list: between two values linear, as NumPy's default.
-[[nodiscard]] double percentile(const std::vector<double>& sorted, double share) noexcept;
+/// What both sizes allow. Not std::min: an absent one makes it absent, whichever side it is on.
+[[nodiscard]] inline double smaller(double offered, double wanted) noexcept {
+    return is_present(offered) && is_present(wanted) ? std::min(offered, wanted) : kNoNumber;
+}
 
 /// Collects the spreads of all ordered pairs, instant by instant, and sums them up.
 ///
@@ -40,11 +43,6 @@ class SpreadTally {
     static constexpr std::size_t kMaxValues = 33'554'432;  // stated in the public header
 
  private:
-    /// What a series' sizes mean: base units are quantity * factor, of some divided by the price.
-    struct Sizing {
-        double factor = kNoNumber;
-        bool is_over_price = false;
-    };
     struct Pair {
         std::size_t sell = 0;
         std::size_t buy = 0;
@@ -54,15 +52,12 @@ class SpreadTally {
         double fillable_above = 0;
     };
 
-    [[nodiscard]] static Sizing sizing_of(const Symbol& symbol) noexcept;
-    [[nodiscard]] static double base_size(const Sizing& sizing, double quantity, double price) noexcept;
     void add(Pair& pair, const AsOfQuote& sell, const AsOfQuote& buy) const;
     [[nodiscard]] SpreadStats sum_up(const Pair& pair) const;
     void sum_up_time(const Pair& pair, SpreadStats& stats) const;
     [[nodiscard]] std::vector<double> means_of(const Pair& pair) const;
 
     Question question_;
-    std::vector<Sizing> sizings_;
     std::vector<Pair> pairs_;
     std::vector<Timestamp> instants_;
     std::uint64_t without_received_at_ = 0;

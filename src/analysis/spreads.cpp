@@ -7,19 +7,17 @@
 #include <marketdb/error.hpp>
 #include <marketdb/spreads.hpp>
 
+#include "analysis/operation.hpp"
 #include "analysis/series_text.hpp"
 #include "analysis/spread_tally.hpp"
 
 namespace marketdb {
 namespace {
 
+using analysis::refuse;
 using analysis::SpreadTally;
 
 constexpr std::size_t kMaxStretches = 10'000;  // stated in the public header
-
-void refuse(bool is_wrong, const char* message) {
-    if (is_wrong) throw Error(ErrorCode::invalid_argument, message);
-}
 
 void check(const SpreadOptions& options) {
     refuse(options.alignment.series.size() < 2, "series: expected two or more, to compare them");

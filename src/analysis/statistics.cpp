@@ -10,6 +10,9 @@
 
 #include "analysis/bar_builder.hpp"
 #include "analysis/operation.hpp"
+#include "analysis/percentile.hpp"
+#include "analysis/series_rows.hpp"
+#include "analysis/series_text.hpp"
 
 namespace marketdb {
 namespace {
@@ -18,18 +21,6 @@ using boost::asio::awaitable;
 
 constexpr std::size_t kBatchRows = 65'536;
 constexpr std::size_t kMaxValues = 16'777'216;  // 128 MiB; stated in the public header
-
-/// The number below which a share of the values lies; between two values interpolated linearly. Reorders them.
-double percentile(std::vector<double>& values, double share) {
-    if (values.empty()) return kNoNumber;
-    const double place = share * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    const auto at = values.begin() + static_cast<std::ptrdiff_t>(below);
-    std::nth_element(values.begin(), at, values.end());
-    if (below + 1 == values.size()) return *at;
-    const double next = *std::min_element(at + 1, values.end());
-    return *at + (next - *at) * (place - static_cast<double>(below));
-}
 
 /// Quotes of one symbol, added up.
 class QuoteSums {
@@ -54,8 +45,9 @@ class QuoteSums {
         statistics.mean_spread_bps_of_bid = spread_bps_of_bid_ / rows;
         statistics.mean_value = value_ / rows;
         statistics.mean_imbalance = imbalance_ / rows;
-        statistics.p10_bid_value = percentile(bid_values_, 0.1);
-        statistics.p90_bid_value = percentile(bid_values_, 0.9);
+        std::sort(bid_values_.begin(), bid_values_.end());
+        statistics.p10_bid_value = analysis::percentile(bid_values_, 0.1);
+        statistics.p90_bid_value = analysis::percentile(bid_values_, 0.9);
     }
 
  private:
@@ -82,48 +74,32 @@ class TradeSums {
     explicit TradeSums(const Symbol& symbol) : symbol_(symbol) {}
 
     void add(const Trade& trade) {
-        volume_ += trade.quantity;
-        if (trade.side == Side::buy) buy_volume_ += trade.quantity;
+        all_.add(trade);
         value_ += quote_value(symbol_, trade.price, trade.quantity);
-        notional_ += notional(trade);
     }
 
     void finish(TradeStatistics& statistics) const {
-        statistics.volume = volume_;
-        statistics.buy_volume = buy_volume_;
+        const TradeBar all = all_.bar();
+        statistics.volume = all.volume;
+        statistics.buy_volume = all.buy_volume;
+        statistics.vwap = all.vwap;
         statistics.value = value_;
         statistics.mean_value = value_ / static_cast<double>(statistics.count);
-        statistics.vwap = notional_ / volume_;
     }
 
  private:
     const Symbol symbol_;
-    double volume_ = 0;
-    double buy_volume_ = 0;
+    analysis::Tally<TradeBar> all_;
     double value_ = 0;
-    double notional_ = 0;
 };
-
-HistoryFilter rows_of(const StatisticsOptions& options) noexcept {
-    HistoryFilter filter;
-    filter.series.symbols = {&options.symbol, 1};
-    filter.start = options.start;
-    filter.end = options.end;
-    filter.clock = options.clock;
-    return filter;
-}
 
 /// Reads all rows into the sums.
 template <class Statistics, class Sums, class Row>
 awaitable<Statistics> add_up(DatabaseManager& db, HistoryReader<Row> reader, StatisticsOptions options,
                              Deadline deadline) {
-    const std::optional<Symbol> symbol = co_await db.get_symbol_by_id(options.symbol, deadline);
-    if (!symbol) {
-        throw Error(ErrorCode::unknown_symbol,
-                    fmt::format("no symbol has the id {}", static_cast<int>(options.symbol)));
-    }
+    const Symbol symbol = co_await analysis::get_symbol(db, options.symbol, deadline);
     Statistics statistics;
-    Sums sums(*symbol);
+    Sums sums(symbol);
     for (;;) {
         const std::vector<Row> rows = co_await reader.next(kBatchRows, deadline);
         if (rows.empty()) break;
@@ -140,14 +116,15 @@ awaitable<Statistics> add_up(DatabaseManager& db, HistoryReader<Row> reader, Sta
 }  // namespace
 
 awaitable<QuoteStatistics> get_quote_stats(DatabaseManager& db, StatisticsOptions options, Deadline deadline) {
-    auto reader = db.read_history<BookTicker>(rows_of(options));
+    auto reader =
+        db.read_history<BookTicker>(analysis::rows_of(options.symbol, options.clock, options.start, options.end));
     const Deadline resolved = analysis::resolved(db, deadline);
     return analysis::run(add_up<QuoteStatistics, QuoteSums>(db, std::move(reader), options, resolved),
                          "the statistics were cancelled");
 }
 
 awaitable<TradeStatistics> get_trade_stats(DatabaseManager& db, StatisticsOptions options, Deadline deadline) {
-    auto reader = db.read_history<Trade>(rows_of(options));
+    auto reader = db.read_history<Trade>(analysis::rows_of(options.symbol, options.clock, options.start, options.end));
     const Deadline resolved = analysis::resolved(db, deadline);
     return analysis::run(add_up<TradeStatistics, TradeSums>(db, std::move(reader), options, resolved),
                          "the statistics were cancelled");

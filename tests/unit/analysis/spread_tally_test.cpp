@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/percentile.hpp"
 #include "support/expect.hpp"
 #include "support/rows.hpp"
 
