@@ -13,6 +13,7 @@
 #include <marketdb/alignment.hpp>
 #include <marketdb/format.hpp>
 
+#include "answer.hpp"
 #include "commands.hpp"
 #include "comparison.hpp"
 #include "exit_code.hpp"
@@ -130,7 +131,7 @@ int run_align(const GlobalOptions& global, const CompareArguments& arguments) {
     printer.finish();
     if (has_more) output().line(fmt::format("the first {}; --all", with_commas(printer.instants())));
     output().flush();
-    Comparison::note_left_out(without_received_at);
+    note_left_out(without_received_at, true);
     if (printer.instants() == 0) comparison.explain_empty_answer(session);
     return kOk;
 }

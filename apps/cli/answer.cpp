@@ -18,8 +18,7 @@ std::string series_name(Session& session, const SeriesStats& series) {
         return fmt::format("{}:{} of account {}", session.names(series.exchange_id).exchange, series.asset_name.view(),
                            series.account.view());
     }
-    const SeriesNames& names = session.names(series.symbol_id);
-    return fmt::format("{}:{}", names.exchange, names.symbol);
+    return session.names(series.symbol_id).text();
 }
 
 std::string list_series(Session& session, const std::vector<SeriesStats>& series, bool with_dataset) {
@@ -60,10 +59,14 @@ void explain_empty_answer(Session& session, const Query& query) {
     }
 }
 
-void note_left_out(std::uint64_t without_received_at, const Query& query) {
+void note_left_out(std::uint64_t without_received_at, bool are_all_counted) {
     if (without_received_at == 0) return;
-    const std::string rows = query.reads_to_the_end() ? counted(without_received_at, "row") : std::string("rows");
+    const std::string rows = are_all_counted ? counted(without_received_at, "row") : std::string("rows");
     note(fmt::format("{} without received_at left out (--clock received)", rows));
+}
+
+void note_left_out(std::uint64_t without_received_at, const Query& query) {
+    note_left_out(without_received_at, query.reads_to_the_end());
 }
 
 Units units_of_query(Session& session, const Query& query) {

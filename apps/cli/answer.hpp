@@ -52,6 +52,7 @@ HistoryFilter filter_with_tail(Session& session, const Query& query) {
 void explain_empty_answer(Session& session, const Query& query);
 
 /// Says on standard error that `--clock received` could not place some rows, if so, and how many if all were looked at.
+void note_left_out(std::uint64_t without_received_at, bool are_all_counted);
 void note_left_out(std::uint64_t without_received_at, const Query& query);
 
 /// The units of all stored series that the query chooses.

@@ -106,7 +106,7 @@ void Comparison::resolve(Session& session, std::size_t least) {
         for (const Symbol& symbol : session.resolve_series(text)) {
             if (is_pattern && !has_quotes(symbol)) continue;
             if (std::find(alignment_.series.begin(), alignment_.series.end(), symbol.id) != alignment_.series.end()) {
-                throw UsageError(fmt::format("SERIES: {} is there twice", series_text(session, symbol.id)));
+                throw UsageError(fmt::format("SERIES: {} is there twice", session.names(symbol.id).text()));
             }
             alignment_.series.push_back(symbol.id);
         }
@@ -126,7 +126,7 @@ void Comparison::resolve(Session& session, std::size_t least) {
 }
 
 void Comparison::name_series(Session& session) {
-    for (const SymbolId series : alignment_.series) names_.push_back(series_text(session, series));
+    for (const SymbolId series : alignment_.series) names_.push_back(session.names(series).text());
     const std::vector<std::string> pairs = names_;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         if (std::count(pairs.begin(), pairs.end(), pairs[i]) < 2) continue;
@@ -172,16 +172,6 @@ void Comparison::explain_empty_answer(Session& session) const {
     Query query(options);
     query.resolve(session);
     cli::explain_empty_answer(session, query);
-}
-
-void Comparison::note_left_out(std::uint64_t without_received_at) {
-    if (without_received_at == 0) return;
-    note(fmt::format("{} without received_at left out (--clock received)", counted(without_received_at, "row")));
-}
-
-std::string series_text(Session& session, SymbolId series) {
-    const SeriesNames& names = session.names(series);
-    return names.exchange + ":" + names.symbol;
 }
 
 }  // namespace marketdb::cli

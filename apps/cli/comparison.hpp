@@ -35,8 +35,6 @@ class Comparison {
 
     /// Says on standard error that there was nothing to compare, and which quotes there are.
     void explain_empty_answer(Session& session) const;
-    /// Says on standard error how many rows could not be placed, if any.
-    static void note_left_out(std::uint64_t without_received_at);
 
  private:
     void read_instants(const CompareArguments& arguments);
@@ -49,8 +47,5 @@ class Comparison {
     AlignmentOptions alignment_;
     std::vector<std::string> names_;
 };
-
-/// How a series is written in answers when there is no choice of series.
-[[nodiscard]] std::string series_text(Session& session, SymbolId series);
 
 }  // namespace marketdb::cli

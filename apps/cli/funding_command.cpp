@@ -87,11 +87,6 @@ void print_settled(Session& session, HistoryFilter filter, OutputFormat format) 
                   fmt::format("settled funding rates of {} in the time asked", filter.series.base));
 }
 
-std::string series_name(Session& session, SymbolId symbol) {
-    const SeriesNames& names = session.names(symbol);
-    return fmt::format("{}:{}", names.exchange, names.symbol);
-}
-
 }  // namespace
 
 int run_funding(const GlobalOptions& global, const FundingArguments& arguments, const ReadOptions& options) {
@@ -125,7 +120,7 @@ int run_basis(const GlobalOptions& global, const FundingArguments& arguments, co
                                        {"spot_age_seconds", FieldKind::number}};
     std::vector<std::vector<std::string>> records;
     for (const Basis& one : session.impl().run(get_basis(session.impl().manager, filter))) {
-        records.push_back({series_name(session, one.perpetual), series_name(session, one.spot),
+        records.push_back({session.names(one.perpetual).text(), session.names(one.spot).text(),
                            number_cell(one.perpetual_mid, format), number_cell(one.spot_mid, format),
                            number_cell(one.basis_bps, format), seconds(one.perpetual_age, format),
                            seconds(one.spot_age, format)});

@@ -27,6 +27,9 @@ struct SeriesNames {
     std::string exchange;
     std::string symbol;
     std::string exchange_symbol;
+
+    /// `BINANCE_SPOT:BTC/USDT`.
+    [[nodiscard]] std::string text() const { return exchange + ":" + symbol; }
 };
 
 /// An open database, for commands that wait for each answer. Keeps Asio out of the commands' sources.

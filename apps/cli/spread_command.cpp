@@ -8,6 +8,7 @@
 
 #include <marketdb/format.hpp>
 
+#include "answer.hpp"
 #include "chart.hpp"
 #include "commands.hpp"
 #include "comparison.hpp"
@@ -129,7 +130,7 @@ int print_over_time(Session& session, const Comparison& comparison, const Compar
     }
     if (has_charts) print_charts(comparison, report);
     output().flush();
-    Comparison::note_left_out(report.without_received_at);
+    note_left_out(report.without_received_at, true);
     const bool is_empty =
         std::all_of(report.pairs.begin(), report.pairs.end(), [](const SpreadStats& one) { return one.samples == 0; });
     if (is_empty) comparison.explain_empty_answer(session);
@@ -160,7 +161,7 @@ int print_now(Session& session, const Comparison& comparison, const CompareArgum
                                        {"sell_age_seconds", FieldKind::number, 3}};
     std::vector<Record> records;
     for (const LiveSpread& one : spreads) {
-        records.push_back({series_text(session, one.buy), series_text(session, one.sell),
+        records.push_back({session.names(one.buy).text(), session.names(one.sell).text(),
                            format == OutputFormat::table ? bps_text(one.bps) : format_number(one.bps),
                            format_number(one.ask_price), format_number(one.bid_price), format_number(one.fillable),
                            seconds_text(one.buy_age), seconds_text(one.sell_age)});
