@@ -3,13 +3,13 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 
 #include <fmt/format.h>
 
 #include <marketdb/error.hpp>
 
+#include "core/environment.hpp"
 #include "core/text.hpp"
 #include "storage/postgres/link.hpp"
 
@@ -42,10 +42,7 @@ std::vector<std::string> parts_of(std::string_view list) {
     return parts;
 }
 
-bool is_set(const char* variable) {
-    const char* value = std::getenv(variable);
-    return value != nullptr && *value != '\0';
-}
+bool is_set(const char* variable) { return !core::environment_variable(variable).value_or("").empty(); }
 
 }  // namespace
 
