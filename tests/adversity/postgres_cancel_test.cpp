@@ -19,6 +19,7 @@
 
 #include "adversity/postgres_desk.hpp"
 #include "adversity/steps.hpp"
+#include "support/fault_proxy.hpp"
 
 /// Operations that are cancelled, or run out of time, wherever they wait.
 namespace marketdb::testing {
@@ -185,6 +186,13 @@ class PostgresCancel : public ::testing::Test {
         EXPECT_GE(cancelled, 2);
     }
 
+    /// How many of the manager's sessions.
+    [[nodiscard]] std::string waiting_for_locks() const {
+        return desk_.ask(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = '" +
+            desk_.schema() + "'");
+    }
+
     void store_eight() { setup_->wait(setup_->insert_book_ticker_snapshots(PostgresDesk::quotes(next_symbol(), 8))); }
 
     PostgresDesk desk_;
@@ -227,19 +235,14 @@ TEST_F(PostgresCancel, ADeadlineReachesTheServer) {
     steps.run(refresh(db));
     PostgresSession lock(PostgresServer::shared().conninfo(kTestDatabase, kTestRole));
     lock.run("BEGIN; LOCK TABLE " + desk_.schema() + ".book_ticker_snapshots");
-    const auto waiting = [&] {
-        return desk_.ask(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = '" +
-            desk_.schema() + "'");
-    };
     std::vector<BookTicker> rows = PostgresDesk::quotes(symbol, 3);
     Started running(steps.callers().get_executor(),
                     ignoring(db.insert_book_ticker_snapshots(std::move(rows), Deadline::in(1s))));
     ASSERT_TRUE(wait_until([&] {
         steps.turn();
-        return waiting() == "1";
+        return waiting_for_locks() == "1";
     }));
-    EXPECT_TRUE(wait_until([&] { return waiting() == "0"; }))
+    EXPECT_TRUE(wait_until([&] { return waiting_for_locks() == "0"; }))
         << desk_.ask("SELECT query FROM pg_stat_activity WHERE application_name = '" + desk_.schema() + "'");
     steps.finish(running);
     EXPECT_EQ(running.code(), ErrorCode::timeout);
@@ -247,6 +250,66 @@ TEST_F(PostgresCancel, ADeadlineReachesTheServer) {
     check_stored(kInsert, symbol, false);
     steps.run(kInsert.act(db, symbol));
     check_stored(kInsert, symbol, true);
+    steps.run(db.close());
+}
+
+/// Few rows go in one round trip, and only the server knows how far it has come.
+TEST_F(PostgresCancel, AWishReachesAServerThatWaitsForALock) {
+    Steps steps;
+    DatabaseManager db(desk_.config(), steps.managers().get_executor());
+    steps.run(db.initialize());
+    store_eight();
+    const SymbolId symbol = next_symbol();
+    steps.run(refresh(db));
+    PostgresSession lock(PostgresServer::shared().conninfo(kTestDatabase, kTestRole));
+    lock.run("BEGIN; LOCK TABLE " + desk_.schema() + ".book_ticker_snapshots");
+    Started running(steps.callers().get_executor(), listening(kInsert.act(db, symbol)));
+    ASSERT_TRUE(wait_until([&] {
+        steps.turn();
+        return waiting_for_locks() == "1";
+    }));
+    const auto begin = Clock::now();
+    running.cancel(asio::cancellation_type::total);
+    steps.finish(running);
+    EXPECT_LT(Clock::now() - begin, 1s);
+    EXPECT_EQ(running.code(), ErrorCode::cancelled) << running.what();
+    EXPECT_EQ(waiting_for_locks(), "0");
+    lock.run("ROLLBACK");
+    check_stored(kInsert, symbol, false);
+    steps.run(kInsert.act(db, symbol));
+    check_stored(kInsert, symbol, true);
+    steps.run(db.close());
+}
+
+TEST_F(PostgresCancel, AWishThatTheServerCannotAnswerLeavesAnInsertInDoubt) {
+    FaultProxy proxy(PostgresServer::shared());
+    Steps steps;
+    DatabaseManager db(desk_.config(proxy.url(desk_.parameters())), steps.managers().get_executor());
+    steps.run(db.initialize());
+    const SymbolId symbol = next_symbol();
+    steps.run(refresh(db));
+    steps.run(kInsert.act(db, symbol));
+    const SymbolId other = next_symbol();
+    steps.run(refresh(db));
+    Fault silence;
+    silence.action = FaultAction::stall;
+    silence.direction = Direction::to_client;
+    silence.containing = "COMMIT";
+    proxy.inject(silence);
+    Started running(steps.callers().get_executor(), listening(kInsert.act(db, other)));
+    ASSERT_TRUE(wait_until([&] {
+        steps.turn();
+        return proxy.happened() == 1;
+    }));
+    const auto begin = Clock::now();
+    running.cancel(asio::cancellation_type::total);
+    steps.finish(running);
+    EXPECT_LT(Clock::now() - begin, 3s);
+    EXPECT_EQ(running.code(), ErrorCode::in_doubt) << running.what();
+    check_stored(kInsert, other, true);
+    proxy.heal();
+    steps.run(kInsert.act(db, other));
+    check_stored(kInsert, other, true);
     steps.run(db.close());
 }
 

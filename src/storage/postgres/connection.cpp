@@ -3,7 +3,10 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
+
+#include <boost/asio/this_coro.hpp>
 
 #include <fmt/format.h>
 
@@ -26,6 +29,9 @@ constexpr auto kNoNoticeAfter = std::chrono::milliseconds(250);
 
 /// How many rows go by between two looks at the deadline.
 constexpr std::uint64_t kRowsBetweenChecks = 4096;
+
+/// How long the answer is awaited of a server that was asked to stop.
+constexpr auto kLastWord = std::chrono::seconds(1);
 
 [[noreturn]] void late() { throw Error(ErrorCode::timeout, "the deadline passed; the operation was undone"); }
 
@@ -76,6 +82,14 @@ void Connection::heed(SocketEvent event) {
     lost();
 }
 
+bool Connection::passes_on(SocketEvent event) {
+    const bool is_wish = event == SocketEvent::cancelled || event == SocketEvent::late;
+    if (!is_whole_transaction_ || !is_wish || last_word_) return false;
+    last_word_ = Deadline::in(kLastWord);
+    ask_to_stop(link_.get(), *gate_);
+    return true;
+}
+
 void Connection::require_socket() {
     // libpq has closed the socket of a link that broke: nothing will ever happen there, and its number may be another's.
     if (PQsocket(link_.get()) < 0) heed(SocketEvent::closed);
@@ -105,7 +119,11 @@ asio::awaitable<void> Connection::flush(Deadline deadline) {
         }
         // Only waiting to write would stop for ever where the server waits for us to read.
         require_socket();
-        const SocketEvent event = co_await watch_->until_readable_or_writable(deadline);
+        const SocketEvent event = co_await watch_->until_readable_or_writable(patience(deadline));
+        if (passes_on(event)) {
+            co_await asio::this_coro::throw_if_cancelled(false);
+            continue;
+        }
         heed(event);
         has_heard_ = has_heard_ || has_input();
         consume();
@@ -115,7 +133,11 @@ asio::awaitable<void> Connection::flush(Deadline deadline) {
 asio::awaitable<void> Connection::until_answered(Deadline deadline) {
     while (PQisBusy(link_.get()) == 1) {
         require_socket();
-        const SocketEvent event = co_await watch_->until_readable(deadline);
+        const SocketEvent event = co_await watch_->until_readable(patience(deadline));
+        if (passes_on(event)) {
+            co_await asio::this_coro::throw_if_cancelled(false);
+            continue;
+        }
         heed(event);
         consume();
     }
@@ -187,6 +209,7 @@ asio::awaitable<std::vector<Result>> Connection::run(std::span<const Step> steps
     if (PQenterPipelineMode(link_.get()) != 1) lost();
     // Until the way out is reached the state is not known.
     broken_ = true;
+    done_ = 0;
     std::vector<Expected> expected;
     for (const Step& step : steps) send(step, expected);
     if (PQpipelineSync(link_.get()) != 1) lost();
@@ -205,6 +228,7 @@ asio::awaitable<std::vector<Result>> Connection::run(std::span<const Step> steps
             refused = std::move(result);
         } else if (is_done && one.is_step) {
             results.push_back(std::move(result));
+            ++done_;
         }
         if (PQstatus(link_.get()) == CONNECTION_BAD) break;
         // The end of this statement.
@@ -221,6 +245,24 @@ asio::awaitable<std::vector<Result>> Connection::run(std::span<const Step> steps
         broken_ = true;
         lost();
     }
+    co_return results;
+}
+
+asio::awaitable<std::vector<Result>> Connection::run_whole(std::span<const Step> steps, Deadline deadline) {
+    const bool throws_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
+    is_whole_transaction_ = true;
+    std::vector<Result> results;
+    std::exception_ptr failure;
+    try {
+        results = co_await run(steps, deadline);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    co_await asio::this_coro::throw_if_cancelled(throws_if_cancelled);
+    is_whole_transaction_ = false;
+    // The server may hear of the wish only now, and stop what is done next.
+    if (std::exchange(last_word_, std::nullopt)) break_link();
+    if (failure) std::rethrow_exception(failure);
     co_return results;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,7 +62,12 @@ class Connection {
 
     /// Runs statements in one round trip, in order; the first that fails ends it. Returns one result for each.
     awaitable<std::vector<Result>> run(std::span<const Step> steps, Deadline deadline);
-    /// The same for one.
+    /// The same for a whole transaction: a wish to cancel, or the end of the deadline, is passed on to the server, whose answer
+    /// is awaited for a second more. The connection is of no use after that.
+    awaitable<std::vector<Result>> run_whole(std::span<const Step> steps, Deadline deadline);
+    /// How many statements of the last round trip were done before it ended.
+    [[nodiscard]] std::size_t done() const noexcept { return done_; }
+    /// The same as `run` for one.
     awaitable<Result> run_one(Step step, Deadline deadline);
     /// Runs a text of several statements without parameters. Returns the last result.
     awaitable<Result> run_text(std::string sql, Deadline deadline);
@@ -103,6 +109,10 @@ class Connection {
     void require_alive() const;
     /// Errors: what a wait that did not end well means for the operation.
     void heed(SocketEvent event);
+    /// Whether the wait goes on all the same: the server has been asked to stop, and says how far it had come.
+    bool passes_on(SocketEvent event);
+    /// Until when to wait.
+    [[nodiscard]] Deadline patience(Deadline deadline) const noexcept { return last_word_.value_or(deadline); }
     void require_socket();
     awaitable<void> flush(Deadline deadline);
     /// What a statement of a round trip is there for.
@@ -131,6 +141,11 @@ class Connection {
     std::shared_ptr<Gate> gate_;
     std::shared_ptr<SocketWatch> watch_;
     bool broken_ = false;
+    std::size_t done_ = 0;
+
+    // Of the transaction that goes in one round trip.
+    bool is_whole_transaction_ = false;
+    std::optional<Deadline> last_word_;  // the server has been asked to stop
 
     // Of the COPY that is under way: whether something came while it was sent.
     bool has_heard_ = false;

@@ -37,6 +37,12 @@ constexpr auto kMaxConnecting = std::chrono::seconds(15);
 /// Of one host, if there is another to go to.
 constexpr auto kMaxConnectingToOneOfSeveral = std::chrono::seconds(5);
 
+/// Blocks.
+void send_stop(PGcancel* stop) noexcept {
+    std::array<char, 256> words{};
+    PQcancel(stop, words.data(), static_cast<int>(words.size()));
+}
+
 ErrorCode code_of_failed_connection(PGconn* connection) {
     // libpq does not hand out the SQLSTATE of a refused connection; its words are the server's, in the server's language,
     // but what asks for a password is a function.
@@ -324,15 +330,24 @@ void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline dead
     }
 }
 
+void ask_to_stop(PGconn* link, Gate& gate) noexcept {
+    try {
+        const std::shared_ptr<PGcancel> stop(PQgetCancel(link), &PQfreeCancel);
+        if (stop != nullptr) gate.start([stop] { send_stop(stop.get()); });
+    } catch (...) {
+        // Without a thread the server is not told, and goes on until it has an answer.
+        return;
+    }
+}
+
 void abandon_link(Link link, Gate& gate) noexcept {
     if (link == nullptr) return;
     if (PQstatus(link.get()) == CONNECTION_BAD || PQtransactionStatus(link.get()) != PQTRANS_ACTIVE) return;
     try {
         const std::shared_ptr<PGconn> kept(std::move(link));
         gate.start([kept] {
-            std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> stop(PQgetCancel(kept.get()), &PQfreeCancel);
-            std::array<char, 256> words{};
-            if (stop != nullptr) PQcancel(stop.get(), words.data(), static_cast<int>(words.size()));
+            const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> stop(PQgetCancel(kept.get()), &PQfreeCancel);
+            if (stop != nullptr) send_stop(stop.get());
         });
     } catch (...) {
         // Without a thread the session just ends; the server notices when it next writes.

@@ -87,6 +87,10 @@ struct Connected {
 void start_connecting(std::shared_ptr<const ConnectTarget> target, Deadline deadline, std::shared_ptr<Gate> gate,
                       std::function<void(Connected)> done);
 
+/// Asks the server, on a thread of its own, to stop what a link does. It may hear of it late: no more can be done with the link
+/// than to read its answer.
+void ask_to_stop(PGconn* link, Gate& gate) noexcept;
+
 /// Lets go of a link whose state is not known: the server is asked to stop what it does, then the session ends.
 void abandon_link(Link link, Gate& gate) noexcept;
 

@@ -86,7 +86,7 @@ class Store {
         std::string update_one;
     };
     /// What to do about a write that failed.
-    enum class Remedy : std::uint8_t { none, again, without_copy, new_partitions };
+    enum class Remedy : std::uint8_t { none, explanation, again, without_copy, new_partitions };
 
     [[nodiscard]] const PhysicalTable& physical(const Table& table) const { return catalogue_.table(table); }
     [[nodiscard]] const Texts& texts(const PhysicalTable& table);
@@ -98,6 +98,8 @@ class Store {
 
     awaitable<WriteResult> write_once(const PhysicalTable& table, RowSpan rows, bool copies, Deadline deadline);
     awaitable<WriteResult> upsert(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<WriteResult> upsert_few(Connection& connection, const PhysicalTable& table, RowSpan rows,
+                                      Deadline deadline);
     awaitable<WriteResult> write_conformed(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     awaitable<WriteResult> copy(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
     awaitable<std::optional<std::int64_t>> write_row(const PhysicalTable& table, const std::byte* row, Step step,

@@ -104,7 +104,8 @@ asio::awaitable<WriteResult> Store::write_conformed(const PhysicalTable& table, 
             co_return result;
         }
         switch (remedy_for(failure, copies)) {
-            case Remedy::none: co_await refuse(table, rows, failure, deadline); break;
+            case Remedy::none: std::rethrow_exception(failure);
+            case Remedy::explanation: co_await refuse(table, rows, failure, deadline); break;
             case Remedy::again: co_await pause_before_retry(failure, deadline); break;
             case Remedy::without_copy:
                 note_collision(table, rows);
@@ -127,7 +128,7 @@ Store::Remedy Store::remedy_for(const std::exception_ptr& failure, bool copied) 
         if (copied && error.sqlstate() == "23505") return Remedy::without_copy;
         // A row that no partition takes names no constraint.
         if (error.sqlstate() == "23514" && error.said().constraint.empty()) return Remedy::new_partitions;
-        return Remedy::none;
+        return error.code() == ErrorCode::constraint ? Remedy::explanation : Remedy::none;
     } catch (...) {
         return Remedy::none;
     }
@@ -143,6 +144,7 @@ asio::awaitable<WriteResult> Store::write_once(const PhysicalTable& table, RowSp
                                                Deadline deadline) {
     auto body = [&](Connection& connection) {
         if (!table.is_own()) return upsert_existing(connection, table, rows, deadline);
+        if (rows.count <= kFewRows) return upsert_few(connection, table, rows, deadline);
         return copies ? copy(connection, table, rows, deadline) : upsert(connection, table, rows, deadline);
     };
     WriteResult result = co_await on_connection(pool_, body, deadline);
@@ -158,6 +160,28 @@ asio::awaitable<std::vector<Result>> Store::run_within(Connection& connection, s
         answers = co_await begin(connection, steps, deadline);
     }
     co_return answers;
+}
+
+/// In one round trip.
+asio::awaitable<WriteResult> Store::upsert_few(Connection& connection, const PhysicalTable& table, RowSpan rows,
+                                               Deadline deadline) {
+    Parameters parameters;
+    set_upsert_parameters(parameters, table, rows);
+    const std::string sql = upsert_sql(table, schema(), partitions_.piece_of(table, rows), Probe::stored_rows);
+    std::vector<Step> steps;
+    if (connection.uses_kept_statements && !connection.is_pooled()) steps.push_back({kOnePlanSql, nullptr, true});
+    const std::size_t place = steps.size();
+    steps.push_back({sql, &parameters, true});
+    // Only a dataset's trigger counts; rows of the others are never changed.
+    if (table.table->dataset) steps.push_back({kInsertedSql, nullptr, true});
+    const std::vector<Result> answers = co_await run_whole(connection, steps, deadline);
+    const auto upserted = static_cast<std::uint64_t>(answers[place].integer(0, 0));
+    WriteResult result;
+    // An upsert that wrote nothing has not been counted.
+    if (upserted > 0) result.inserted = static_cast<std::uint64_t>(answers.back().integer(0, 0));
+    result.updated = upserted - result.inserted;
+    result.unchanged = rows.count - upserted;
+    co_return result;
 }
 
 /// How many rows of an upsert were inserted is asked for with the next statement; of the last one with the commit, and not at all
@@ -199,12 +223,10 @@ asio::awaitable<WriteResult> Store::upsert(Connection& connection, const Physica
         }
         if (updated == part.count) continue;
         const std::string sql = upsert_sql(table, schema(), range, probe);
-        const std::array steps{Step{kOnePlanSql, nullptr, true}, Step{sql, &parameters, true}};
-        const bool keeps_plan = part.count <= kFewRows && connection.uses_kept_statements && !connection.is_pooled();
-        const std::size_t skipped = keeps_plan ? 0 : 1;
-        const std::span<const Step> wanted = std::span<const Step>(steps).subspan(skipped);
-        const std::vector<Result> answers = co_await run_within(connection, wanted, has_begun, deadline);
-        upserted = static_cast<std::uint64_t>(answers.back().integer(0, 0));
+        const Step step{sql, &parameters, true};
+        const std::span<const Step> steps(&step, 1);
+        const std::vector<Result> answers = co_await run_within(connection, steps, has_begun, deadline);
+        upserted = static_cast<std::uint64_t>(answers.front().integer(0, 0));
     }
     const bool asks = upserted > 0 && table.table->dataset;
     const std::span<const Step> last(&ask_inserted, asks ? 1 : 0);
@@ -281,18 +303,15 @@ void Store::note_collision(const PhysicalTable& table, RowSpan rows) {
     for_each_series(rows, [&](const SeriesKey& series) { without_copy_[{table.table, series}] = kBatchesWithoutCopy; });
 }
 
-/// Throws the failure of a write as its caller has to see it: with row and column where the server refused one.
+/// Throws a refusal as its caller has to see it: with row and column where there is one.
 asio::awaitable<void> Store::refuse(const PhysicalTable& table, RowSpan rows, std::exception_ptr failure,
                                     Deadline deadline) {
     std::optional<StatementError> refused;
     try {
         std::rethrow_exception(failure);
     } catch (const StatementError& error) {
-        if (error.code() == ErrorCode::constraint) refused = error;
-    } catch (...) {
+        refused = error;
     }
-    if (!refused) std::rethrow_exception(failure);
-
     // Where it happened may not be found out: in time, or on a link that goes on. What happened is told all the same.
     const ServerError& said = refused->said();
     std::optional<std::size_t> row;
@@ -425,10 +444,9 @@ asio::awaitable<std::optional<std::int64_t>> Store::write_row(const PhysicalTabl
 asio::awaitable<std::optional<std::int64_t>> Store::run_and_commit(Connection& connection, Step step,
                                                                    Deadline deadline) {
     const std::span<const Step> steps(&step, 1);
-    const std::vector<Result> answers = co_await begin(connection, steps, deadline);
+    const std::vector<Result> answers = co_await run_whole(connection, steps, deadline);
     std::optional<std::int64_t> id;
     if (answers.front().rows() > 0) id = answers.front().integer(0, 0);
-    co_await commit(connection, deadline);
     co_return id;
 }
 

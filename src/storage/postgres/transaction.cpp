@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <random>
 
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -22,6 +22,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
+constexpr std::string_view kQueryCanceled = "57014";
 constexpr auto kRecovery = std::chrono::seconds(5);
 /// What a session's limit may be longer than an operation's deadline without being set anew.
 constexpr milliseconds kSlack{500};
@@ -62,6 +63,50 @@ std::vector<Result> without_first(std::vector<Result> results, std::size_t first
     return results;
 }
 
+constexpr Step kCommit{"COMMIT", nullptr, true};
+
+/// The first steps of a transaction. `limit` must live as long as they do.
+std::vector<Step> opening(const Connection& connection, Deadline deadline, std::string& limit) {
+    const milliseconds wanted = limit_of(deadline);
+    std::vector<Step> steps{{"BEGIN", nullptr, true}};
+    if (connection.is_pooled() || !serves(connection.statement_timeout, wanted)) {
+        limit = fmt::format("SET LOCAL statement_timeout = {}", wanted.count());
+        steps.push_back({limit});
+    }
+    return steps;
+}
+
+[[noreturn]] void leave_in_doubt(std::string_view why) {
+    throw Error(ErrorCode::in_doubt,
+                fmt::format("it is not known whether the rows were stored (retry to find out): {}", why));
+}
+
+/// Throws the failure of a round trip whose last statement is COMMIT, as it is to be understood.
+///
+/// @param reached_commit  The server had done all others.
+/// @param was_stopped     It was asked to, because the caller wished so.
+[[noreturn]] void tell_end(const std::exception_ptr& failure, bool reached_commit, bool was_stopped) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const StatementError& refused) {
+        if (was_stopped && refused.sqlstate() == kQueryCanceled) {
+            throw Error(ErrorCode::cancelled, "the operation was cancelled and undone");
+        }
+        if (!reached_commit || !is_ended_session(refused.sqlstate())) throw;
+        // A session that is ended meanwhile may have committed before.
+        leave_in_doubt(refused.what());
+    } catch (const Error& lost) {
+        leave_in_doubt(lost.what());
+    }
+}
+
+/// A transaction that had failed "commits" too: https://www.postgresql.org/docs/15/sql-commit.html
+void require_commit(const Result& answer) {
+    if (answer.tag() != kCommit.sql) {
+        throw Error(ErrorCode::internal, fmt::format("COMMIT was answered by {}", answer.tag()));
+    }
+}
+
 }  // namespace
 
 asio::awaitable<std::vector<Result>> read(Connection& connection, std::span<const Step> steps, Deadline deadline) {
@@ -96,13 +141,33 @@ asio::awaitable<Result> read_one(Connection& connection, Step step, Deadline dea
 }
 
 asio::awaitable<std::vector<Result>> begin(Connection& connection, std::span<const Step> steps, Deadline deadline) {
-    const milliseconds wanted = limit_of(deadline);
-    const std::string limit = fmt::format("SET LOCAL statement_timeout = {}", wanted.count());
-    std::vector<Step> all{{"BEGIN", nullptr, true}};
-    if (connection.is_pooled() || !serves(connection.statement_timeout, wanted)) all.push_back({limit});
+    std::string limit;
+    std::vector<Step> all = opening(connection, deadline, limit);
     const std::size_t first = all.size();
     all.insert(all.end(), steps.begin(), steps.end());
     std::vector<Result> results = co_await connection.run(all, deadline);
+    co_return without_first(std::move(results), first);
+}
+
+asio::awaitable<std::vector<Result>> run_whole(Connection& connection, std::span<const Step> steps, Deadline deadline) {
+    std::string limit;
+    std::vector<Step> all = opening(connection, deadline, limit);
+    const std::size_t first = all.size();
+    all.insert(all.end(), steps.begin(), steps.end());
+    all.push_back(kCommit);
+    std::vector<Result> results;
+    std::exception_ptr failure;
+    try {
+        results = co_await connection.run_whole(all, deadline);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) {
+        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+        tell_end(failure, connection.done() + 1 == all.size(), state.cancelled() != asio::cancellation_type::none);
+    }
+    require_commit(results.back());
+    results.pop_back();
     co_return without_first(std::move(results), first);
 }
 
@@ -122,34 +187,19 @@ std::string timeout_prefix(Connection& connection, Deadline deadline) {
 
 asio::awaitable<std::vector<Result>> commit(Connection& connection, std::span<const Step> steps, Deadline deadline) {
     std::vector<Step> all(steps.begin(), steps.end());
-    all.push_back({"COMMIT", nullptr, true});
+    all.push_back(kCommit);
     const bool throws_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
-    std::exception_ptr refusal;
-    std::optional<std::string> doubt;
+    std::exception_ptr failure;
     std::vector<Result> results;
     try {
         results = co_await connection.run(all, deadline);
-    } catch (const StatementError& refused) {
-        // A session that is ended meanwhile may have committed before.
-        if (is_ended_session(refused.sqlstate())) {
-            doubt = refused.what();
-        } else {
-            refusal = std::current_exception();
-        }
-    } catch (const Error& lost) {
-        doubt = lost.what();
+    } catch (...) {
+        failure = std::current_exception();
     }
     co_await asio::this_coro::throw_if_cancelled(throws_if_cancelled);
-    if (refusal) std::rethrow_exception(refusal);
-    if (doubt) {
-        throw Error(ErrorCode::in_doubt,
-                    fmt::format("it is not known whether the rows were stored (retry to find out): {}", *doubt));
-    }
-    // A transaction that had failed "commits" too: https://www.postgresql.org/docs/15/sql-commit.html
-    if (results.back().tag() != "COMMIT") {
-        throw Error(ErrorCode::internal, fmt::format("COMMIT was answered by {}", results.back().tag()));
-    }
+    if (failure) tell_end(failure, connection.done() + 1 == all.size(), false);
+    require_commit(results.back());
     results.pop_back();
     co_return results;
 }

@@ -31,6 +31,14 @@ boost::asio::awaitable<Result> read_one(Connection& connection, Step step, Deadl
 boost::asio::awaitable<std::vector<Result>> begin(Connection& connection, std::span<const Step> steps,
                                                   Deadline deadline);
 
+/// A whole transaction in one round trip. A wish to cancel, or the end of the deadline, is passed on to the server, which then
+/// says what became of it.
+///
+/// Errors: cancelled, timeout  the server has undone it; in_doubt  the link broke, or the server said nothing for a second
+///         after it was asked to stop.
+boost::asio::awaitable<std::vector<Result>> run_whole(Connection& connection, std::span<const Step> steps,
+                                                      Deadline deadline);
+
 /// The text that begins a transaction for a COPY. The server's own limit is lifted: it would count the time in which it waits
 /// for us. It sends no notices.
 [[nodiscard]] std::string begin_for_copy();
