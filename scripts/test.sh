@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, runs the tests, and prints a total as its last line.
 # What failed is said once more before it, with what it printed.
-#   scripts/test.sh          all tests but those labelled `long`, with line coverage, then with ASan and UBSan
+#   scripts/test.sh          all tests but those labelled `long`, with ASan and UBSan, and the lines that they run
 #   scripts/test.sh --all    these, `long`, TSan, the release build (on hypertables too, where TimescaleDB is installed), and
 #                            clang-tidy on every file
 set -euo pipefail
@@ -62,8 +62,8 @@ run_tests() {
 
 coverage() {
     echo "== line coverage of src/ and include/ (${SECONDS} s)"
-    gcovr --root . --filter src/ --filter include/ --object-directory build/coverage --gcov-ignore-parse-errors \
-        -j "$(nproc)" --fail-under-line 95 build/coverage >build/coverage.txt || problems+=("line coverage is under 95 %")
+    gcovr --root . --filter src/ --filter include/ --object-directory build/asan --gcov-ignore-parse-errors \
+        -j "$(nproc)" --fail-under-line 95 build/asan >build/coverage.txt || problems+=("line coverage is under 95 %")
     cat build/coverage.txt
 }
 
@@ -74,12 +74,10 @@ if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER=ccache
 fi
 
-build coverage
-find build/coverage -name '*.gcda' -delete
-run_tests coverage
-coverage
 build asan
+find build/asan -name '*.gcda' -delete
 run_tests asan
+coverage
 
 if [[ $everything -eq 1 ]]; then
     scripts/install_deps.sh check
