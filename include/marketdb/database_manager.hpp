@@ -100,6 +100,14 @@ class DatabaseManager {
     /// if several remain (`resolve_symbol` says which).
     [[nodiscard]] const Symbol* find_symbol(ExchangeId exchange, std::string_view text) const noexcept;
 
+    /// All symbols of an exchange, by base, quote, spelling; empty as above. The symbols are not copied; the list of pointers is
+    /// made at each call, because a changed symbol is another object from then on. Cost: memory only, all symbols are looked at.
+    [[nodiscard]] std::vector<const Symbol*> find_symbols(ExchangeId exchange, bool active_only = true) const;
+
+    /// Every symbol of any exchange that some spelling of the text fits, by enum_value, of each exchange the best fit first; for
+    /// people who look for one. Memory only, as above.
+    [[nodiscard]] std::vector<const Symbol*> find_candidates(std::string_view text) const;
+
     /// From memory, the database being asked once when memory does not know. Absent: none.
     awaitable<std::optional<Exchange>> get_exchange_by_enum(std::string_view enum_value, Deadline deadline = {});
     awaitable<std::optional<Exchange>> get_exchange_by_id(ExchangeId id, Deadline deadline = {});
@@ -118,6 +126,9 @@ class DatabaseManager {
     /// Errors: unknown_exchange.
     awaitable<std::vector<Symbol>> get_symbols_by_exchange(ExchangeId exchange, bool active_only = true,
                                                            Deadline deadline = {});
+
+    /// Of all exchanges, by enum_value, base, quote, spelling. From memory.
+    awaitable<std::vector<Symbol>> get_all_symbols(SymbolFilter filter = {}, Deadline deadline = {});
 
     /// For people and start-up: every spelling, the exchange in any case.
     /// Errors: unknown_exchange, unknown_symbol  names what was asked. ambiguous  lists the candidates.
@@ -138,6 +149,41 @@ class DatabaseManager {
     /// Get or create, safe against another process doing the same. An existing row is returned unchanged.
     awaitable<Exchange> ensure_exchange(std::string_view enum_value, Deadline deadline = {});
     awaitable<Symbol> ensure_symbol(Symbol symbol, Deadline deadline = {});
+
+    /// The same for many at once. Returns them with their ids, in order. All or nothing. Empty is a no-op.
+    awaitable<std::vector<Symbol>> insert_symbols(std::vector<Symbol> symbols, Deadline deadline = {});
+
+    /// Changes what is given, whoever changed the rest meanwhile, and returns the row as it is stored then; memory knows it at
+    /// once, and other managers within a second. `updated_at` moves if anything differs.
+    ///
+    /// Errors: unknown_exchange, unknown_symbol  no row has the id.
+    ///         invalid_argument  the row could not be stored like that; names column and value.
+    ///         constraint        another symbol of the exchange has the new spelling; or an existing schema has no column for
+    ///                           what is given and would read the row as another. (What it just does not keep is left out.)
+    ///         read_only. On any error nothing was changed.
+    awaitable<Exchange> update_exchange(ExchangeId id, ExchangeUpdate update, Deadline deadline = {});
+    awaitable<Symbol> update_symbol(SymbolId id, SymbolUpdate update, Deadline deadline = {});
+    awaitable<Exchange> set_exchange_active(ExchangeId id, bool is_active, Deadline deadline = {});
+    awaitable<Symbol> set_symbol_active(SymbolId id, bool is_active, Deadline deadline = {});
+
+    /// Inserts symbols and updates others in one transaction. Returns the added ones with their ids, then the changed ones, in
+    /// order. All or nothing. Errors: as those of `insert_symbol` and `update_symbol`; invalid_argument  an id twice.
+    awaitable<std::vector<Symbol>> change_symbols(std::vector<Symbol> added, std::vector<SymbolChange> changed,
+                                                  Deadline deadline = {});
+
+    /// Moves all rows of a symbol to another of the same exchange, for one that was split wrongly into two, and makes the
+    /// first inactive. Rows of the same key are merged as `insert_book_ticker_snapshots` does. Runs in transactions of 10,000 rows,
+    /// each of which moves its rows or none: after an error the next call goes on, and no row is lost or doubled.
+    ///
+    /// Errors: invalid_argument  the same symbol twice, or of two exchanges.
+    ///         unknown_symbol, read_only.
+    ///         constraint       the two differ in what their sizes mean (contract_size, quantity_unit); nothing was moved.
+    ///         schema_mismatch  an existing schema, where trades have no key by which a row could be known again.
+    awaitable<MergeResult> merge_symbols(SymbolId from, SymbolId into, Deadline deadline = Deadline::never());
+
+    /// Whether symbols keep what their contracts are (contract_type, contract_size, quantity_unit, tick_size, ...); an existing
+    /// schema has no columns for it. False if the manager is not open. Memory only.
+    [[nodiscard]] bool keeps_contracts() const noexcept;
 
     /// Reads exchanges and symbols again now. Returns whether anything was new.
     awaitable<bool> refresh_reference(Deadline deadline = {});
@@ -186,6 +232,11 @@ class DatabaseManager {
     awaitable<std::vector<Latest<FundingRate>>> get_latest_funding_rates(LatestFilter filter = {},
                                                                          Deadline deadline = {});
     awaitable<std::vector<Latest<Balance>>> get_latest_balances(LatestFilter filter = {}, Deadline deadline = {});
+
+    /// Of the newest balance of each (exchange, account, asset) those whose total is above `min_total`, newest first. An account
+    /// that was emptied is none, however much it held before.
+    awaitable<std::vector<Latest<Balance>>> get_active_balances(LatestFilter filter = {}, double min_total = 0.001,
+                                                                Deadline deadline = {});
 
     // --- history -----------------------------------------------------------------------------------------------------
 

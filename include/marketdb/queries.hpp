@@ -134,6 +134,53 @@ struct ExchangeFilter {
     bool active_only = false;
 };
 
+/// Chooses symbols.
+struct SymbolFilter {
+    MarketType market_type = MarketType::unknown;  ///< Of the symbol. Unknown: both.
+    bool active_only = false;
+};
+
+/// What of an exchange is to change. What is not given stays.
+struct ExchangeUpdate {
+    std::optional<InlineString<31>> exchange_name;  ///< Empty: the venue part of `enum_value`.
+    std::optional<bool> is_active;
+};
+
+/// What of a symbol is to change. What is not given stays; an absent number, time or text that is given becomes unknown.
+struct SymbolUpdate {
+    std::optional<InlineString<23>> symbol_base;
+    std::optional<InlineString<23>> symbol_quote;
+    std::optional<InlineString<47>> exchange_symbol;
+    std::optional<ContractType> contract_type;
+    std::optional<QuantityUnit> quantity_unit;
+    std::optional<bool> is_active;
+    std::optional<std::int32_t> precision_price;
+    std::optional<std::int32_t> precision_quantity;
+    std::optional<InlineString<23>> settle_asset;
+    std::optional<double> contract_size;
+    std::optional<double> tick_size;
+    std::optional<double> lot_size;
+    std::optional<double> min_quantity;
+    std::optional<double> min_notional;
+    std::optional<Timestamp> expires_at;
+    std::optional<Timestamp> listed_at;
+    std::optional<Timestamp> delisted_at;
+};
+
+/// One symbol's update among others.
+struct SymbolChange {
+    SymbolId id{};
+    SymbolUpdate update;
+};
+
+/// What became of the rows of a symbol that were moved to another: `inserted` had no row of their key there, `updated` were
+/// merged into one, `unchanged` were there already.
+struct MergeResult {
+    WriteResult book_tickers;
+    WriteResult trades;
+    WriteResult funding_rates;
+};
+
 /// What is removed.
 struct CleanupOptions {
     std::chrono::microseconds older_than{std::chrono::hours(24 * 7)};  ///< By event time, back from now. Must be > 0.
@@ -296,6 +343,8 @@ struct SourceFilter {
 // GCC 12 copies what is written in braces inside a `co_await` twice and frees it twice: harmless only for such types.
 static_assert(std::is_trivially_copyable_v<SeriesFilter> && std::is_trivially_copyable_v<HistoryFilter> &&
               std::is_trivially_copyable_v<LatestFilter> && std::is_trivially_copyable_v<BalanceOptions> &&
-              std::is_trivially_copyable_v<ExchangeFilter> && std::is_trivially_copyable_v<CleanupOptions>);
+              std::is_trivially_copyable_v<ExchangeFilter> && std::is_trivially_copyable_v<SymbolFilter> &&
+              std::is_trivially_copyable_v<ExchangeUpdate> && std::is_trivially_copyable_v<SymbolUpdate> &&
+              std::is_trivially_copyable_v<SymbolChange> && std::is_trivially_copyable_v<CleanupOptions>);
 
 }  // namespace marketdb

@@ -102,6 +102,15 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<Exchange> ensure_exchange(Exchange wanted, Deadline deadline);
     awaitable<Symbol> ensure_symbol(Symbol wanted, Deadline deadline);
 
+    // reference_changes.cpp
+    awaitable<std::vector<Symbol>> all_symbols(SymbolFilter filter, Deadline deadline);
+    awaitable<Exchange> update_exchange(ExchangeId id, ExchangeUpdate update, Deadline deadline);
+    awaitable<Symbol> update_symbol(SymbolId id, SymbolUpdate update, Deadline deadline);
+    awaitable<std::vector<Symbol>> change_symbols(std::vector<Symbol> added, std::vector<SymbolChange> changed,
+                                                  Deadline deadline);
+    awaitable<MergeResult> merge_symbols(SymbolId from, SymbolId into, Deadline deadline);
+    awaitable<WriteResult> move_series(Dataset dataset, SymbolId from, SymbolId into, Deadline deadline);
+
     // writes.cpp
     /// A row of a batch whose series memory does not know.
     struct UnknownId {
@@ -128,6 +137,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     [[nodiscard]] std::optional<Latest<Row>> find_latest(const storage::SeriesKey& series) const noexcept;
     template <class Row>
     awaitable<std::vector<Latest<Row>>> get_latest(OwnedSeriesFilter series, LatestFilter filter, Deadline deadline);
+    awaitable<std::vector<Latest<Balance>>> active_balances(OwnedSeriesFilter series, LatestFilter filter,
+                                                            double min_total, Deadline deadline);
     std::size_t invalidate(CacheCategory category, std::string_view pattern);
 
     // history_query.cpp

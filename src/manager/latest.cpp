@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -80,6 +81,20 @@ awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_latest(OwnedSerie
     co_return result;
 }
 
+awaitable<std::vector<Latest<Balance>>> DatabaseManager::Impl::active_balances(OwnedSeriesFilter series,
+                                                                               LatestFilter filter, double min_total,
+                                                                               Deadline deadline) {
+    // The newest of each first: an older row of an emptied account says nothing.
+    const std::uint64_t limit = std::exchange(filter.limit, 0);
+    std::vector<Latest<Balance>> balances = co_await get_latest<Balance>(std::move(series), filter, deadline);
+    std::erase_if(balances, [min_total](const Latest<Balance>& one) {
+        const Balance& row = one.row;
+        return !(row.available_balance + row.locked_balance > min_total);
+    });
+    if (limit > 0 && balances.size() > limit) balances.resize(limit);
+    co_return balances;
+}
+
 std::size_t DatabaseManager::Impl::invalidate(CacheCategory category, std::string_view pattern) {
     if (category == CacheCategory::all || category == CacheCategory::reference) refresh_wanted_.store(true);
     std::size_t gone = 0;
@@ -127,6 +142,12 @@ awaitable<std::vector<Latest<FundingRate>>> DatabaseManager::get_latest_funding_
 
 awaitable<std::vector<Latest<Balance>>> DatabaseManager::get_latest_balances(LatestFilter filter, Deadline deadline) {
     return impl_->start(&Impl::get_latest<Balance>, deadline, OwnedSeriesFilter(filter.series), filter);
+}
+
+awaitable<std::vector<Latest<Balance>>> DatabaseManager::get_active_balances(LatestFilter filter, double min_total,
+                                                                             Deadline deadline) {
+    if (std::isnan(min_total)) throw Error(ErrorCode::invalid_argument, "min_total is no number; expected e.g. 0.001");
+    return impl_->start(&Impl::active_balances, deadline, OwnedSeriesFilter(filter.series), filter, min_total);
 }
 
 }  // namespace marketdb

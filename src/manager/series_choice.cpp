@@ -179,13 +179,28 @@ std::vector<Exchange> choose_exchanges(const ReferenceTable& reference, const Ex
     return chosen;
 }
 
+std::vector<const Symbol*> pointers_of(const ReferenceTable& reference, ExchangeId exchange, bool active_only) {
+    std::vector<const Symbol*> chosen = reference.symbols();
+    std::erase_if(chosen,
+                  [&](const Symbol* one) { return one->exchange_id != exchange || (active_only && !one->is_active); });
+    std::sort(chosen.begin(), chosen.end(), [](const Symbol* a, const Symbol* b) { return by_pair(*a, *b); });
+    return chosen;
+}
+
 std::vector<Symbol> symbols_of(const ReferenceTable& reference, ExchangeId exchange, bool active_only) {
     std::vector<Symbol> chosen;
-    for (const Symbol* symbol : reference.symbols()) {
-        if (symbol->exchange_id != exchange || (active_only && !symbol->is_active)) continue;
-        chosen.push_back(*symbol);
+    for (const Symbol* symbol : pointers_of(reference, exchange, active_only)) chosen.push_back(*symbol);
+    return chosen;
+}
+
+std::vector<Symbol> symbols_of(const ReferenceTable& reference, const SymbolFilter& filter) {
+    std::vector<Symbol> chosen;
+    for (const Exchange& exchange : choose_exchanges(reference, ExchangeFilter{})) {
+        for (const Symbol* symbol : pointers_of(reference, exchange.id, filter.active_only)) {
+            if (filter.market_type != MarketType::unknown && symbol->symbol_type != filter.market_type) continue;
+            chosen.push_back(*symbol);
+        }
     }
-    std::sort(chosen.begin(), chosen.end(), by_pair);
     return chosen;
 }
 

@@ -41,8 +41,12 @@ struct OwnedSeriesFilter {
 [[nodiscard]] std::vector<Exchange> choose_exchanges(const cache::ReferenceTable& reference,
                                                      const ExchangeFilter& filter);
 /// By base, quote, spelling.
+[[nodiscard]] std::vector<const Symbol*> pointers_of(const cache::ReferenceTable& reference, ExchangeId exchange,
+                                                     bool active_only);
 [[nodiscard]] std::vector<Symbol> symbols_of(const cache::ReferenceTable& reference, ExchangeId exchange,
                                              bool active_only);
+/// Of all exchanges, by enum_value, base, quote, spelling.
+[[nodiscard]] std::vector<Symbol> symbols_of(const cache::ReferenceTable& reference, const SymbolFilter& filter);
 
 /// Any spelling. Null: none. Errors: ambiguous  lists the candidates.
 [[nodiscard]] const Symbol* find_any_spelling(const cache::ReferenceTable& reference, ExchangeId exchange,

@@ -88,6 +88,16 @@ class Engine {
     /// Replaces the row of this id. Returns false if there is none.
     virtual awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline) = 0;
 
+    /// In one transaction, all or nothing: inserts rows as `insert_one` does, and replaces of others, which are found by their
+    /// ids, the columns that are named (one set a row; no id twice), whoever changed the rest. The rows are then as they are stored.
+    /// Errors: constraint  a natural key is there already. unknown_exchange, unknown_symbol  no row has the id.
+    virtual awaitable<void> change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns,
+                                        Deadline deadline) = 0;
+    /// Moves the first rows of a series by their key, at most `limit`, to another, in one transaction. Rows of the same key are
+    /// merged as `write` does. Returns what became of them there; of no row: none is left.
+    virtual awaitable<WriteResult> move_rows(const Table& table, SeriesKey from, SeriesKey to, std::uint64_t limit,
+                                             Deadline deadline) = 0;
+
     virtual awaitable<void> scan(ScanRequest request, RowSink& sink, Deadline deadline) = 0;
     /// The newest row of each series that has one, in the order of `series`, in one go.
     virtual awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,

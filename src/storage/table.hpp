@@ -56,6 +56,9 @@ struct Column {
     bool (*is_overlong)(const std::byte* member) = nullptr;
 };
 
+/// Columns of a table: bit i stands for the one of index i.
+using ColumnSet = std::uint64_t;
+
 /// Why a row cannot be stored.
 struct Problem {
     std::string_view column;

@@ -37,6 +37,7 @@ inline std::vector<MethodCall> every_reading_method(const Symbol& symbol) {
     add("get_latest_trades", [=](DatabaseManager& db) { db.wait(db.get_latest_trades(ask)); });
     add("get_latest_funding_rates", [=](DatabaseManager& db) { db.wait(db.get_latest_funding_rates(ask)); });
     add("get_latest_balances", [=](DatabaseManager& db) { db.wait(db.get_latest_balances(ask)); });
+    add("get_active_balances", [=](DatabaseManager& db) { db.wait(db.get_active_balances(ask)); });
     add("get_book_ticker_history", [](DatabaseManager& db) { db.wait(db.get_book_ticker_history()); });
     add("get_trade_history", [](DatabaseManager& db) { db.wait(db.get_trade_history()); });
     add("get_funding_rate_history", [](DatabaseManager& db) { db.wait(db.get_funding_rate_history()); });
@@ -69,6 +70,7 @@ inline std::vector<MethodCall> every_memory_method(const Symbol& symbol) {
     const ExchangeId exchange = symbol.exchange_id;
     return {{"get_pool_stats", [](DatabaseManager& db) { db.wait(db.get_pool_stats()); }},
             {"get_all_exchanges", [](DatabaseManager& db) { db.wait(db.get_all_exchanges()); }},
+            {"get_all_symbols", [](DatabaseManager& db) { db.wait(db.get_all_symbols()); }},
             {"get_symbols_by_exchange", [=](DatabaseManager& db) { db.wait(db.get_symbols_by_exchange(exchange)); }}};
 }
 
@@ -95,6 +97,24 @@ inline std::vector<MethodCall> every_writing_method(const Symbol& symbol) {
         row.exchange_symbol = "NEWERUSDT";
         db.wait(db.ensure_symbol(row));
     });
+    add("insert_symbols", [=](DatabaseManager& db) {
+        Symbol row = symbol;
+        row.symbol_base = "NEWEST";
+        row.exchange_symbol = "NEWESTUSDT";
+        db.wait(db.insert_symbols({row}));
+    });
+    add("update_exchange", [=](DatabaseManager& db) {
+        ExchangeUpdate update;
+        update.exchange_name = "New name";
+        db.wait(db.update_exchange(exchange, update));
+    });
+    add("update_symbol", [=](DatabaseManager& db) {
+        SymbolUpdate update;
+        update.min_quantity = 0.5;
+        db.wait(db.update_symbol(id, update));
+    });
+    add("set_exchange_active", [=](DatabaseManager& db) { db.wait(db.set_exchange_active(exchange, true)); });
+    add("set_symbol_active", [=](DatabaseManager& db) { db.wait(db.set_symbol_active(id, true)); });
     add("insert_book_ticker_snapshots",
         [=](DatabaseManager& db) { db.wait(db.insert_book_ticker_snapshots({quote(id, kNoon + 10s, 100, 101)})); });
     add("insert_trades", [=](DatabaseManager& db) { db.wait(db.insert_trades({trade(id, kNoon + 10s, "10")})); });

@@ -234,6 +234,17 @@ asio::awaitable<bool> PostgresEngine::update_one(const Table& table, const std::
     co_return found;
 }
 
+asio::awaitable<void> PostgresEngine::change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns,
+                                                  Deadline deadline) {
+    co_await run(store().change_rows(added, changed, columns, resolve(deadline)));
+}
+
+asio::awaitable<WriteResult> PostgresEngine::move_rows(const Table& table, SeriesKey from, SeriesKey to,
+                                                       std::uint64_t limit, Deadline deadline) {
+    const WriteResult result = co_await run(store().move_rows(table, from, to, limit, resolve(deadline)));
+    co_return result;
+}
+
 asio::awaitable<void> PostgresEngine::scan(ScanRequest request, RowSink& sink, Deadline deadline) {
     co_await run(store().scan(request, sink, resolve(deadline)));
 }

@@ -39,6 +39,10 @@ class PostgresEngine final : public Engine {
     awaitable<WriteResult> write(RowSpan rows, Deadline deadline) override;
     awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline) override;
     awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline) override;
+    awaitable<void> change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns,
+                                Deadline deadline) override;
+    awaitable<WriteResult> move_rows(const Table& table, SeriesKey from, SeriesKey to, std::uint64_t limit,
+                                     Deadline deadline) override;
     awaitable<void> scan(ScanRequest request, RowSink& sink, Deadline deadline) override;
     awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,
                            Deadline deadline) override;

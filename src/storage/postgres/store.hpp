@@ -60,6 +60,11 @@ class Store {
     awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
                                           Deadline deadline);
 
+    // store_change.cpp
+    awaitable<void> change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns, Deadline deadline);
+    awaitable<WriteResult> move_rows(const Table& table, SeriesKey from, SeriesKey to, std::uint64_t limit,
+                                     Deadline deadline);
+
     // store_retention.cpp
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline);
     awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff, Deadline deadline);
@@ -147,6 +152,12 @@ class Store {
     awaitable<void> latest_anywhere(const PhysicalTable& table, std::span<const SeriesKey> series,
                                     const std::vector<Timestamp>& times, std::vector<std::vector<std::byte>>& newest,
                                     Deadline deadline);
+
+    // store_change.cpp
+    awaitable<void> change_within(Connection& connection, RowSpan added, RowSpan changed,
+                                  std::span<const ColumnSet> columns, Deadline deadline);
+    awaitable<WriteResult> move_within(Connection& connection, const PhysicalTable& table, SeriesKey from, SeriesKey to,
+                                       std::uint64_t limit, Deadline deadline);
 
     // store_existing.cpp
     awaitable<WriteResult> upsert_existing(Connection& connection, const PhysicalTable& table, RowSpan rows,

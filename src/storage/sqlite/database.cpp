@@ -60,6 +60,18 @@ bool Database::update_one(const Table& table, const std::byte* row, const Contro
     return in_transaction(control, [&] { return store_->update_one(table, row, now()); });
 }
 
+void Database::change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns, const Control& control) {
+    in_transaction(control, [&] {
+        store_->change_rows(added, changed, columns, now());
+        return true;
+    });
+}
+
+WriteResult Database::move_rows(const Table& table, const SeriesKey& from, const SeriesKey& to, std::uint64_t limit,
+                                const Control& control) {
+    return in_transaction(control, [&] { return store_->move_rows(table, from, to, limit, control); });
+}
+
 std::uint64_t Database::erase_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit,
                                      const Control& control) {
     return in_transaction(control, [&] { return store_->erase_before(table, series, cutoff, limit); });

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,9 @@ class Database {
     WriteResult write(RowSpan rows, const Control& control);
     void insert_one(const Table& table, std::byte* row, const Control& control);
     bool update_one(const Table& table, const std::byte* row, const Control& control);
+    void change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns, const Control& control);
+    WriteResult move_rows(const Table& table, const SeriesKey& from, const SeriesKey& to, std::uint64_t limit,
+                          const Control& control);
     std::uint64_t erase_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit,
                                const Control& control);
     void reclaim(const Control& control);

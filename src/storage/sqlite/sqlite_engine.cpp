@@ -168,6 +168,24 @@ asio::awaitable<bool> SqliteEngine::update_one(const Table& table, const std::by
     co_return found;
 }
 
+asio::awaitable<void> SqliteEngine::change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns,
+                                                Deadline deadline) {
+    auto work = [&](JobContext& context) { context.database.change_rows(added, changed, columns, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+}
+
+asio::awaitable<WriteResult> SqliteEngine::move_rows(const Table& table, SeriesKey from, SeriesKey to,
+                                                     std::uint64_t limit, Deadline deadline) {
+    WriteResult result;
+    auto work = [&](JobContext& context) {
+        result = context.database.move_rows(table, from, to, limit, context.control);
+    };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+    co_return result;
+}
+
 asio::awaitable<void> SqliteEngine::scan(ScanRequest request, RowSink& sink, Deadline deadline) {
     auto work = [&](JobContext& context) {
         context.store->scan(request, sink, context.control, context.database.ticket());

@@ -46,6 +46,12 @@ class Store {
     void insert_one(const Table& table, std::byte* row, Timestamp now);
     /// Keeps created_at where the row has none; sets updated_at to `now`. False if there is no such id.
     bool update_one(const Table& table, const std::byte* row, Timestamp now);
+    /// Inserts rows and replaces columns of others; all are then as they are stored.
+    /// Errors: constraint. unknown_exchange, unknown_symbol  no row has the id.
+    void change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns, Timestamp now);
+    /// Moves the first rows of a series, at most `limit`, to another.
+    WriteResult move_rows(const Table& table, const SeriesKey& from, const SeriesKey& to, std::uint64_t limit,
+                          const Control& control);
     std::uint64_t erase_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit);
     /// Gives at most so many free pages back to the file system.
     void reclaim(std::uint32_t pages);
@@ -69,6 +75,9 @@ class Store {
     [[noreturn]] void refuse(int code, const std::byte* row, const Table& table, std::size_t index);
     void refuse_unknown_reference(const std::byte* row, const Table& table, std::size_t index);
     void count_reference_change(const Table& table);
+    void change_row(const Table& table, std::byte* row, ColumnSet columns, Timestamp now);
+    bool read_row_of_id(const Table& table, const std::byte* row, std::byte* stored);
+    std::vector<std::byte> first_rows(const Table& table, const SeriesKey& series, std::uint64_t limit);
     bool scan_part(const ScanRequest& request, const std::byte* after, std::uint64_t& left, RowSink& sink,
                    const Control& control, const SnapshotTicket& ticket, std::byte* last);
 
