@@ -17,5 +17,6 @@
 #include <marketdb/queries.hpp>
 #include <marketdb/roles.hpp>
 #include <marketdb/spreads.hpp>
+#include <marketdb/symbols.hpp>
 #include <marketdb/time.hpp>
 #include <marketdb/transfer.hpp>
