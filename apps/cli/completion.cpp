@@ -23,6 +23,8 @@ std::string_view values_of(std::string_view name) {
         {"--format", "csv ndjson"},
         {"--time-unit", "s ms us ns"},
         {"--layout", "tardis binance marketdb marketdb-jsonl"},
+        {"--contract-type", "spot perpetual inverse dated"},
+        {"--quantity-unit", "base quote contracts"},
         {"--dataset", kDatasetNames},
         {"DATASET", kDatasetNames},
         {"SHELL", "bash zsh fish"},
@@ -92,8 +94,8 @@ std::string bash_script(const std::vector<Command>& commands) {
         words += fmt::format("        '{}') words='{}'; files={} ;;\n", command.path, bash_words(command, global),
                              takes_files ? 1 : 0);
     }
-    for (const std::string_view option :
-         {"--order", "--clock", "--empty", "--on-error", "--format", "--time-unit", "--layout", "--dataset"}) {
+    for (const std::string_view option : {"--order", "--clock", "--empty", "--on-error", "--format", "--time-unit",
+                                          "--layout", "--dataset", "--contract-type", "--quantity-unit"}) {
         values += fmt::format("        {}) COMPREPLY=($(compgen -W '{}' -- \"$current\")); return ;;\n", option,
                               values_of(option));
     }

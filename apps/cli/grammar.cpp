@@ -195,20 +195,108 @@ void describe_looking(CLI::App& app, CommandLine& line) {
     add_format_flags(exchanges, line.flags);
     exchanges->callback([&line] { line.run = [&line] { return run_exchanges(line.global, line.flags); }; });
 
-    CLI::App* symbols = add_command(app, "symbols", "The symbols that are known, with their contracts",
-                                    {"marketdb --db sqlite:marketdb-demo.db symbols",
-                                     "marketdb --db sqlite:marketdb-demo.db symbols DEMOC_FUTURES --csv"});
-    symbols->add_option("EXCHANGE", line.symbols.exchange, "Of this exchange only");
-    symbols->add_flag("--active", line.symbols.active, "Leave out what is not traded any more");
-    add_format_flags(symbols, line.symbols.flags);
-    symbols->callback([&line] { line.run = [&line] { return run_symbols(line.global, line.symbols); }; });
-
     CLI::App* stats = add_command(
         app, "stats", "How much of what is stored",
         {"marketdb --db sqlite:marketdb-demo.db stats", "marketdb --db sqlite:marketdb-demo.db stats --series --csv"});
     stats->add_flag("--series", line.stats.series, "Each series instead of each dataset");
     add_format_flags(stats, line.stats.flags);
     stats->callback([&line] { line.run = [&line] { return run_stats(line.global, line.stats); }; });
+}
+
+/// A command below another that takes an argument itself: what is too much must not become that.
+void refuse_rest(const std::string& rest) {
+    if (!rest.empty()) throw CLI::ExtrasError(std::vector<std::string>{rest});
+}
+
+void describe_sync(CLI::App& symbols, CommandLine& line) {
+    SyncArguments& sync = line.sync;
+    CLI::App* command = add_command(
+        symbols, "sync",
+        "Take over an exchange's listing, as its REST API returns it: add, update, reactivate, deactivate symbols",
+        {"curl -s https://api.binance.com/api/v3/exchangeInfo | marketdb symbols sync BINANCE_SPOT -",
+         "marketdb symbols sync --dry-run GATEIO_FUTURES contracts.json.gz --json"});
+    command->add_option("EXCHANGE", sync.exchange, "Whose listing it is: BINANCE_SPOT")->required();
+    command->add_option("FILE", sync.file, "The listing, plain or compressed; - for standard input")->required();
+    command->add_flag("--dry-run", sync.dry_run, "Compare and say what would change; write nothing");
+    command->add_flag("--dated", sync.dated, "Dated contracts too");
+    command->add_flag("--allow", sync.allow, "Deactivate more than a fifth of the active symbols");
+    command->add_flag("--json", sync.json, "One JSON array, an object for each kind of change")->group("Output");
+    command->callback([&line] {
+        refuse_rest(line.symbols.exchange);
+        line.run = [&line] { return run_symbols_sync(line.global, line.sync); };
+    });
+}
+
+void describe_setting(CLI::App& symbols, CommandLine& line) {
+    SymbolSetArguments& set = line.symbol_set;
+    CLI::App* command = add_command(symbols, "set", "Change what is known of a symbol, and show it",
+                                    {"marketdb symbols set GATEIO_FUTURES:BTC_USDT --contract-size 0.0001",
+                                     "marketdb symbols set BYBIT_FUTURES:1000BONKPERP --base 1000BONK --quote USDC",
+                                     "marketdb symbols set MEXC_SPOT:LUNAUSDT --inactive"});
+    command->add_option("SERIES", set.series, "EXCHANGE:SYMBOL in any spelling")->required();
+    const auto add = [command](const std::string& name, auto& value, const char* type, const std::string& text) {
+        command->add_option(name, value, text)->type_name(type)->group("What changes");
+    };
+    add("--base", set.base, "B", "BTC");
+    add("--quote", set.quote, "Q", "USDT");
+    add("--spelling", set.spelling, "S", "The exchange's own: BTC_USDT");
+    add("--contract-type", set.contract_type, "T", "spot, perpetual, inverse or dated");
+    add("--contract-size", set.contract_size, "N", "Base units (inverse: quote units) of one contract");
+    add("--quantity-unit", set.quantity_unit, "U", "What sizes count: base, quote or contracts");
+    add("--settle-asset", set.settle_asset, "A", "USDT");
+    add("--expires-at", set.expires_at, "TIME", "Of a dated contract: 2026-12-25T08:00Z");
+    add("--tick-size", set.tick_size, "N", "Smallest price step");
+    add("--lot-size", set.lot_size, "N", "Smallest size step");
+    add("--min-quantity", set.min_quantity, "N", "Smallest order");
+    add("--min-notional", set.min_notional, "N", "Smallest value of an order");
+    command->get_option("--contract-type")->check(CLI::IsMember({"spot", "perpetual", "inverse", "dated"}));
+    command->get_option("--quantity-unit")->check(CLI::IsMember({"base", "quote", "contracts"}));
+    CLI::Option* active = command->add_flag("--active", set.active, "It is traded")->group("What changes");
+    command->add_flag("--inactive", set.inactive, "It is not traded any more")->excludes(active)->group("What changes");
+    add_format_flags(command, line.symbols.flags);
+    command->callback([&line] {
+        refuse_rest(line.symbols.exchange);
+        line.run = [&line] { return run_symbols_set(line.global, line.symbol_set, line.symbols.flags); };
+    });
+}
+
+void describe_symbols(CLI::App& app, CommandLine& line) {
+    CLI::App* symbols = add_command(app, "symbols", "The symbols that are known, with their contracts",
+                                    {"marketdb --db sqlite:marketdb-demo.db symbols",
+                                     "marketdb --db sqlite:marketdb-demo.db symbols DEMOC_FUTURES --csv"});
+    symbols->add_option("EXCHANGE", line.symbols.exchange, "Of this exchange only");
+    symbols->add_flag("--active", line.symbols.active, "Leave out what is not traded any more");
+    add_format_flags(symbols, line.symbols.flags);
+    symbols->require_subcommand(0, 1);
+    describe_sync(*symbols, line);
+
+    CLI::App* resolve = add_command(*symbols, "resolve", "Every symbol on every exchange that a text may mean",
+                                    {"marketdb --db sqlite:marketdb-demo.db symbols resolve btc-usdt"});
+    resolve->add_option("TEXT", line.text, "A symbol in any spelling")->required();
+    add_format_flags(resolve, line.symbols.flags);
+    resolve->callback([&line] {
+        refuse_rest(line.symbols.exchange);
+        line.run = [&line] { return run_symbols_resolve(line.global, line.text, line.symbols.flags); };
+    });
+    describe_setting(*symbols, line);
+
+    CLI::App* merge =
+        add_command(*symbols, "merge",
+                    "Move all rows of a symbol to another of the same exchange, where one was split wrongly into two",
+                    {"marketdb symbols merge BYBIT_FUTURES:1000BONKPERP_OLD BYBIT_FUTURES:1000BONKPERP --yes"});
+    merge->add_option("FROM", line.symbol_merge.from, "EXCHANGE:SYMBOL; it becomes inactive")->required();
+    merge->add_option("INTO", line.symbol_merge.into, "EXCHANGE:SYMBOL")->required();
+    merge->add_flag("--yes", line.symbol_merge.yes, "Do it; without it only the counts are shown");
+    merge->add_flag("--json", line.symbol_merge.json, "One JSON array")->group("Output");
+    merge->callback([&line] {
+        refuse_rest(line.symbols.exchange);
+        line.run = [&line] { return run_symbols_merge(line.global, line.symbol_merge); };
+    });
+    symbols->callback([symbols, &line] {
+        // Called after the command below it, which has chosen.
+        if (!symbols->get_subcommands().empty()) return;
+        line.run = [&line] { return run_symbols(line.global, line.symbols); };
+    });
 }
 
 void describe_upkeep(CLI::App& app, CommandLine& line) {
@@ -357,6 +445,7 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
     describe_analysis(app, line);
     describe_comparison(app, line);
     describe_looking(app, line);
+    describe_symbols(app, line);
     describe_upkeep(app, line);
     describe_migrate(app, line);
     describe_demo(app, line);

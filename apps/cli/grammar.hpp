@@ -19,6 +19,10 @@ struct CommandLine {
     CompareArguments compare;
     FormatFlags flags;
     SymbolsOptions symbols;
+    SyncArguments sync;
+    SymbolSetArguments symbol_set;
+    SymbolMergeArguments symbol_merge;
+    std::string text;
     StatsOptions stats;
     InitOptions init;
     CleanupArguments cleanup;

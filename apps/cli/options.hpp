@@ -100,6 +100,23 @@ struct SymbolsOptions {
     FormatFlags flags;
 };
 
+struct SyncArguments {
+    std::string exchange, file;
+    bool dry_run = false, dated = false, allow = false, json = false;
+};
+
+struct SymbolSetArguments {
+    std::string series;
+    std::optional<double> contract_size, tick_size, lot_size, min_quantity, min_notional;
+    std::optional<std::string> base, quote, spelling, contract_type, quantity_unit, settle_asset, expires_at;
+    bool active = false, inactive = false;
+};
+
+struct SymbolMergeArguments {
+    std::string from, into;
+    bool yes = false, json = false;
+};
+
 struct StatsOptions {
     bool series = false;
     FormatFlags flags;

@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <marketdb/error.hpp>
-#include <marketdb/format.hpp>
 
 #include "commands.hpp"
 #include "diagnostics.hpp"
 #include "exit_code.hpp"
 #include "session.hpp"
+#include "symbol_records.hpp"
 #include "terminal.hpp"
 
 namespace marketdb::cli {
@@ -17,65 +17,10 @@ namespace {
 
 std::string boolean(bool value) { return value ? "true" : "false"; }
 
-std::string decimals(std::int32_t value) { return value == 0 ? std::string() : fmt::format("{}", value); }
-
 const std::vector<Field>& exchange_fields() {
     static const std::vector<Field> fields = {
         {"exchange"}, {"exchange_name"}, {"market_type"}, {"is_active", FieldKind::boolean}, {"created_at"}};
     return fields;
-}
-
-const std::vector<Field>& symbol_fields() {
-    static const std::vector<Field> fields = {
-        {"exchange"},
-        {"symbol"},
-        {"exchange_symbol"},
-        {"symbol_base", FieldKind::text, 7},
-        {"symbol_quote", FieldKind::text, 7},
-        {"symbol_type", FieldKind::text, 6},
-        {"contract_type"},
-        {"contract_size", FieldKind::number},
-        {"quantity_unit"},
-        {"settle_asset", FieldKind::text, 1},
-        {"expires_at", FieldKind::text, 2},
-        {"tick_size", FieldKind::number, 3},
-        {"lot_size", FieldKind::number, 3},
-        {"min_quantity", FieldKind::number, 5},
-        {"min_notional", FieldKind::number, 5},
-        {"precision_price", FieldKind::number, 6},
-        {"precision_quantity", FieldKind::number, 6},
-        {"listed_at", FieldKind::text, 4},
-        {"delisted_at", FieldKind::text, 4},
-        {"is_active", FieldKind::boolean},
-        {"created_at", FieldKind::text, 8},
-        {"updated_at", FieldKind::text, 8},
-    };
-    return fields;
-}
-
-std::vector<std::string> symbol_record(const std::string& exchange, const Symbol& symbol) {
-    return {exchange,
-            pair(symbol),
-            symbol.exchange_symbol.str(),
-            symbol.symbol_base.str(),
-            symbol.symbol_quote.str(),
-            std::string(to_string(symbol.symbol_type)),
-            std::string(to_string(symbol.contract_type)),
-            format_number(symbol.contract_size),
-            std::string(to_string(symbol.quantity_unit)),
-            symbol.settle_asset.str(),
-            to_string(symbol.expires_at),
-            format_number(symbol.tick_size),
-            format_number(symbol.lot_size),
-            format_number(symbol.min_quantity),
-            format_number(symbol.min_notional),
-            decimals(symbol.precision_price),
-            decimals(symbol.precision_quantity),
-            to_string(symbol.listed_at),
-            to_string(symbol.delisted_at),
-            boolean(symbol.is_active),
-            to_string(symbol.created_at),
-            to_string(symbol.updated_at)};
 }
 
 }  // namespace
