@@ -20,6 +20,7 @@
 #include <marketdb/error.hpp>
 #include <marketdb/models.hpp>
 #include <marketdb/queries.hpp>
+#include <marketdb/sql.hpp>
 
 namespace marketdb {
 
@@ -298,6 +299,34 @@ class DatabaseManager {
     /// Keeps rows of a file that could not be stored. Equal (source, line) is written once.
     /// Errors: schema_mismatch  an existing schema has no table for them; also if `rows` is empty.
     awaitable<WriteResult> insert_quarantined_rows(std::vector<QuarantinedRow> rows, Deadline deadline = {});
+
+    // --- SQL ---------------------------------------------------------------------------------------------------------
+
+    /// Runs one statement of the caller's own on this database, in its dialect and with its tables, for what no method does. It
+    /// goes past everything that marketdb knows: memory, counts of series and whatever else is kept beside the rows do not learn
+    /// what it changed (`refresh_reference` and `cache_invalidate` help). The statement is a transaction of its own.
+    ///
+    /// @param parameters  The values of `$1`, `$2`, .. on both engines; they never become part of the text. Those that the text
+    ///                    does not use are ignored.
+    /// @return            Names and rows, where it has any, at most 100,000 of them (`truncated` says that there were more), and
+    ///                    how many rows it wrote.
+    ///
+    /// Errors: invalid_argument  the text is no statement, more than one, or one that would outlive its transaction (BEGIN, SET,
+    ///                           COPY, PRAGMA, ATTACH, ..); a value is missing; a column of a type that no `Value` holds
+    ///                           (cast it to text).
+    ///         read_only         this manager only reads. constraint, unauthorized. Nothing of the statement was stored.
+    awaitable<SqlResult> execute(std::string sql, std::vector<Value> parameters = {}, Deadline deadline = {});
+    /// The same for a statement that only reads, also where nothing may be written; one that writes is `read_only`.
+    ///
+    /// @param row_limit  Of more rows the rest is left off; 0: all of them come, however many.
+    awaitable<SqlResult> fetch(std::string sql, std::vector<Value> parameters = {},
+                               std::uint64_t row_limit = kSqlRowLimit, Deadline deadline = {});
+    /// Its first row; none if it has none.
+    awaitable<std::optional<std::vector<Value>>> fetch_row(std::string sql, std::vector<Value> parameters = {},
+                                                           Deadline deadline = {});
+    /// The first value of its first row; none if it has none.
+    awaitable<std::optional<Value>> fetch_value(std::string sql, std::vector<Value> parameters = {},
+                                                Deadline deadline = {});
 
     // --- schema; also before initialize() ----------------------------------------------------------------------------
 

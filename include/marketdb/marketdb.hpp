@@ -17,6 +17,7 @@
 #include <marketdb/queries.hpp>
 #include <marketdb/roles.hpp>
 #include <marketdb/spreads.hpp>
+#include <marketdb/sql.hpp>
 #include <marketdb/symbols.hpp>
 #include <marketdb/time.hpp>
 #include <marketdb/transfer.hpp>

@@ -111,6 +111,11 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<MergeResult> merge_symbols(SymbolId from, SymbolId into, Deadline deadline);
     awaitable<WriteResult> move_series(Dataset dataset, SymbolId from, SymbolId into, Deadline deadline);
 
+    // sql.cpp
+    awaitable<SqlResult> run_sql(storage::SqlStatement statement, Deadline deadline);
+    awaitable<std::optional<std::vector<Value>>> first_row(storage::SqlStatement statement, Deadline deadline);
+    awaitable<std::optional<Value>> first_value(storage::SqlStatement statement, Deadline deadline);
+
     // writes.cpp
     /// A row of a batch whose series memory does not know.
     struct UnknownId {

@@ -4,7 +4,9 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -13,6 +15,7 @@
 #include <marketdb/config.hpp>
 #include <marketdb/deadline.hpp>
 #include <marketdb/queries.hpp>
+#include <marketdb/sql.hpp>
 
 #include "storage/table.hpp"
 
@@ -39,6 +42,18 @@ struct SeriesInfo {
     Timestamp last = kNoTime;
     std::int64_t min_skew_us = 0;  ///< Least and greatest received_at - timestamp of any row with both.
     std::int64_t max_skew_us = 0;
+};
+
+/// A statement of a caller's own. It has a constructor because GCC 12 destroys an aggregate temporary of a `co_await`
+/// expression twice.
+struct SqlStatement {
+    SqlStatement(std::string sql, std::vector<Value> values, std::uint64_t limit, bool is_reading)
+        : text(std::move(sql)), parameters(std::move(values)), row_limit(limit), only_reads(is_reading) {}
+
+    std::string text;
+    std::vector<Value> parameters;
+    std::uint64_t row_limit = 0;  ///< 0: none.
+    bool only_reads = false;      ///< One that writes is refused.
 };
 
 /// What tells that somebody else wrote.
@@ -121,6 +136,9 @@ class Engine {
                                                                    Deadline deadline) = 0;
     /// Gives freed pages back to the file system, a bounded amount.
     virtual awaitable<void> reclaim(Deadline deadline) = 0;
+
+    /// Runs a statement in a transaction of its own, as `DatabaseManager::execute` promises.
+    virtual awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline) = 0;
 
     virtual awaitable<ChangeMarks> poll_changes(Deadline deadline) = 0;
     virtual awaitable<DatabaseStats> stats(Deadline deadline) = 0;

@@ -291,6 +291,11 @@ asio::awaitable<void> PostgresEngine::reclaim(Deadline) {
     co_return;
 }
 
+asio::awaitable<SqlResult> PostgresEngine::run_sql(const SqlStatement& statement, Deadline deadline) {
+    SqlResult result = co_await run(store().run_sql(statement, resolve(deadline)));
+    co_return result;
+}
+
 asio::awaitable<ChangeMarks> PostgresEngine::poll_changes(Deadline deadline) {
     const ChangeMarks marks = co_await run(store().poll_changes(resolve(deadline)));
     co_return marks;

@@ -54,6 +54,7 @@ class PostgresEngine final : public Engine {
     awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff,
                                                            Deadline deadline) override;
     awaitable<void> reclaim(Deadline deadline) override;
+    awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline) override;
     awaitable<ChangeMarks> poll_changes(Deadline deadline) override;
     awaitable<DatabaseStats> stats(Deadline deadline) override;
     awaitable<PoolStats> pool_stats() override;

@@ -65,6 +65,9 @@ class Store {
     awaitable<WriteResult> move_rows(const Table& table, SeriesKey from, SeriesKey to, std::uint64_t limit,
                                      Deadline deadline);
 
+    // store_sql.cpp
+    awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline);
+
     // store_retention.cpp
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline);
     awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff, Deadline deadline);
@@ -158,6 +161,10 @@ class Store {
                                   std::span<const ColumnSet> columns, Deadline deadline);
     awaitable<WriteResult> move_within(Connection& connection, const PhysicalTable& table, SeriesKey from, SeriesKey to,
                                        std::uint64_t limit, Deadline deadline);
+
+    // store_sql.cpp
+    awaitable<SqlResult> run_sql_within(Connection& connection, const SqlStatement& statement,
+                                        const Parameters& parameters, bool is_query, Deadline deadline);
 
     // store_existing.cpp
     awaitable<WriteResult> upsert_existing(Connection& connection, const PhysicalTable& table, RowSpan rows,

@@ -77,6 +77,10 @@ std::uint64_t Database::erase_before(const Table& table, const SeriesKey& series
     return in_transaction(control, [&] { return store_->erase_before(table, series, cutoff, limit); });
 }
 
+SqlResult Database::run_sql(const SqlStatement& statement, const Control& control) {
+    return in_transaction(control, [&] { return store_->run_sql(statement, control); });
+}
+
 void Database::reclaim(const Control& control) {
     in_transaction(control, [&] {
         store_->reclaim(kPagesToReclaim);

@@ -59,6 +59,7 @@ class Database {
                           const Control& control);
     std::uint64_t erase_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit,
                                const Control& control);
+    SqlResult run_sql(const SqlStatement& statement, const Control& control);
     void reclaim(const Control& control);
     /// What can be done after an operation was answered: folds the log back if it is long. No throw.
     void tidy() noexcept;

@@ -234,6 +234,18 @@ asio::awaitable<void> SqliteEngine::reclaim(Deadline deadline) {
     co_await run(Lane::writer, Need::open, job);
 }
 
+asio::awaitable<SqlResult> SqliteEngine::run_sql(const SqlStatement& statement, Deadline deadline) {
+    SqlResult result;
+    auto work = [&](JobContext& context) {
+        result = statement.only_reads ? context.store->run_sql(statement, context.control)
+                                      : context.database.run_sql(statement, context.control);
+    };
+    Job job(resolve(deadline), work);
+    const Lane lane = statement.only_reads ? Lane::readers : Lane::writer;
+    co_await run(lane, Need::open, job);
+    co_return result;
+}
+
 asio::awaitable<ChangeMarks> SqliteEngine::poll_changes(Deadline deadline) {
     ChangeMarks marks;
     auto work = [&](JobContext& context) { marks = context.database.poll_changes(context.control); };

@@ -60,6 +60,8 @@ class Store {
     void latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, const Control& control);
     std::uint64_t count_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit);
     DatabaseStats stats();
+    /// Runs a statement of a caller's own; one that writes, within a transaction.
+    SqlResult run_sql(const SqlStatement& statement, const Control& control);
     std::uint64_t data_version();
     std::uint64_t reference_version();
 
