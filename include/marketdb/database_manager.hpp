@@ -26,6 +26,7 @@ namespace marketdb {
 
 template <class Row>
 class HistoryReader;
+struct ManagerAccess;
 
 /// The one class: keeps exchanges, symbols, book tickers, trades, funding rates and balances, and answers from memory
 /// or from the database.
@@ -272,7 +273,9 @@ class DatabaseManager {
     ///         What was removed before an error stays removed.
     awaitable<CleanupResult> cleanup_old_data(CleanupOptions options = {}, Deadline deadline = {});
 
-    /// Kept counts: costs the same for a thousand rows and a billion.
+    /// Kept counts: costs the same for a thousand rows and a billion. On an existing schema, where nobody keeps any, rows are
+    /// counted as long as their table takes less than 64 MiB; of larger ones they are the catalogue's estimates, and say so
+    /// (`get_exact_database_stats` counts).
     awaitable<DatabaseStats> get_database_stats(Deadline deadline = {});
 
     /// Every series that has rows, by dataset, exchange, symbol.
@@ -359,6 +362,7 @@ class DatabaseManager {
  private:
     template <class Row>
     friend class HistoryReader;
+    friend struct ManagerAccess;
     class Impl;
 
     void refuse_wait_on_own_thread() const;

@@ -2,6 +2,7 @@
 
 /// The one include.
 #include <marketdb/alignment.hpp>
+#include <marketdb/backup.hpp>
 #include <marketdb/bars.hpp>
 #include <marketdb/clock.hpp>
 #include <marketdb/config.hpp>
@@ -15,9 +16,11 @@
 #include <marketdb/measures.hpp>
 #include <marketdb/models.hpp>
 #include <marketdb/queries.hpp>
+#include <marketdb/removal.hpp>
 #include <marketdb/roles.hpp>
 #include <marketdb/spreads.hpp>
 #include <marketdb/sql.hpp>
+#include <marketdb/status.hpp>
 #include <marketdb/symbols.hpp>
 #include <marketdb/time.hpp>
 #include <marketdb/transfer.hpp>

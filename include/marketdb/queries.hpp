@@ -210,6 +210,11 @@ struct DatasetStats {
     std::uint64_t series = 0;
     Timestamp first = kNoTime;
     Timestamp last = kNoTime;
+    std::uint64_t bytes = 0;                              ///< On disk, indexes included.
+    std::optional<std::chrono::microseconds> newest_age;  ///< Now minus `last`; below zero where the clocks differ.
+    std::uint64_t recent_rows = 0;                        ///< Of the last minute, by event time.
+    bool is_estimated = false;         ///< Rows and series are what the server's planner takes them for.
+    bool bytes_are_estimated = false;  ///< They are a share of the file, by the rows and their usual widths.
 };
 
 /// What the database holds.

@@ -2,32 +2,13 @@
 
 #include <algorithm>
 
+#include "manager/removal.hpp"
+
 namespace marketdb {
 namespace {
 
 using boost::asio::awaitable;
 using storage::Table;
-
-constexpr std::uint64_t kCleanupRows = 10'000;  // of one transaction, so that other writers go on
-
-/// Takes latest rows of before a moment out of memory, however the clean-up ends: after an error some of them are gone.
-class ForgetsLatest {
- public:
-    ForgetsLatest(cache::LatestCache& cache, const storage::Column& time, Timestamp end)
-        : cache_(cache), time_(time), end_(end) {}
-    ~ForgetsLatest() {
-        cache_.erase_if([this](const storage::SeriesKey&, const std::byte* row) {
-            return row != nullptr && storage::load<Timestamp>(row, time_) < end_;
-        });
-    }
-    ForgetsLatest(const ForgetsLatest&) = delete;
-    ForgetsLatest& operator=(const ForgetsLatest&) = delete;
-
- private:
-    cache::LatestCache& cache_;
-    const storage::Column& time_;
-    const Timestamp end_;
-};
 
 /// Removes, or only counts, rows of all series before a moment.
 awaitable<std::uint64_t> erase_before(storage::Engine& engine, const Table& table, Timestamp time, bool dry_run,
@@ -36,24 +17,19 @@ awaitable<std::uint64_t> erase_before(storage::Engine& engine, const Table& tabl
     const std::vector<storage::SeriesInfo> stored = co_await engine.series(table.dataset, deadline);
     for (const storage::SeriesInfo& one : stored) {
         if (one.first >= time) continue;
-        const std::uint64_t limit = dry_run ? 0 : kCleanupRows;
-        std::uint64_t gone = 0;
-        do {
-            gone = co_await engine.erase_before(table, one.series, time, limit, dry_run, deadline);
-            total += gone;
-        } while (!dry_run && gone == kCleanupRows);
+        storage::RowChoice choice;
+        choice.table = &table;
+        choice.series = one.series;
+        choice.end = time;
+        std::uint64_t rows = 0;
+        if (dry_run) {
+            rows = co_await engine.count(choice, deadline);
+        } else {
+            rows = co_await remove_rows(engine, choice, deadline);
+        }
+        total += rows;
     }
     co_return total;
-}
-
-awaitable<std::uint64_t> drop_partitions(storage::Engine& engine, const Table& table, Timestamp cutoff,
-                                         Deadline deadline) {
-    std::uint64_t total = 0;
-    for (;;) {
-        const std::optional<std::uint64_t> gone = co_await engine.drop_partition(table, cutoff, deadline);
-        if (!gone) co_return total;
-        total += *gone;
-    }
 }
 
 }  // namespace
@@ -81,7 +57,10 @@ awaitable<CleanedDataset> clean_dataset(storage::Engine& engine, cache::LatestCa
     if (options.dry_run) {
         cleaned.removed = co_await erase_before(engine, table, end, true, deadline);
     } else {
-        const ForgetsLatest forgets(cache, *table.find(storage::Role::event_time), end);
+        const storage::Column& time = *table.find(storage::Role::event_time);
+        const ForgetsLatest forgets(cache, [&time, end](const storage::SeriesKey&, const std::byte* row) {
+            return storage::load<Timestamp>(row, time) < end;
+        });
         const std::uint64_t dropped = co_await drop_partitions(engine, table, cutoff, deadline);
         const std::uint64_t erased = co_await erase_before(engine, table, end, false, deadline);
         cleaned.removed = dropped + erased;

@@ -155,7 +155,17 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     template <class Row>
     awaitable<History<Row>> history(const HistoryFilter& filter, Deadline deadline);
 
+    /// The series that a filter means in a dataset; asks the database where memory does not know.
+    awaitable<std::vector<storage::SeriesKey>> choose(const storage::Table& table, const OwnedSeriesFilter& filter,
+                                                      Deadline deadline);
+    [[nodiscard]] cache::LatestCache& latest_cache(Dataset dataset) const noexcept {
+        return *latest_[static_cast<std::size_t>(dataset)];
+    }
+
     // keeping.cpp
+    /// Errors: read_only.
+    void refuse_read_only() const;
+    awaitable<DatabaseStats> database_stats(Deadline deadline);
     awaitable<CleanupResult> cleanup(CleanupOptions options, Deadline deadline);
     awaitable<std::vector<SeriesStats>> series_stats(Deadline deadline);
     [[nodiscard]] PerformanceStats performance() const;
@@ -216,23 +226,15 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     /// What `look` finds, else the wanted row, stored by the method.
     template <class Row, class Look>
     awaitable<Row> ensure(Row wanted, Look look, awaitable<Row> (Impl::*store)(Row, Deadline), Deadline deadline);
-    /// The series that a filter means in a dataset; asks the database where memory does not know.
-    awaitable<std::vector<storage::SeriesKey>> choose(const storage::Table& table, const OwnedSeriesFilter& filter,
-                                                      Deadline deadline);
-
     [[nodiscard]] bool is_known_id(const storage::Table& table, std::int32_t id) const noexcept;
     [[nodiscard]] std::vector<UnknownId> unknown_ids(storage::RowSpan rows) const;
     awaitable<WriteResult> write(storage::RowSpan rows, const std::vector<UnknownId>& unknown, Deadline deadline);
     awaitable<void> require_known(storage::RowSpan rows, const std::vector<UnknownId>& unknown, Deadline deadline);
     awaitable<void> learn(storage::RowSpan rows, Deadline deadline);
     awaitable<void> add_zero_balances(std::vector<Balance>& snapshot, Deadline deadline);
-    void refuse_read_only() const;
     /// Errors: schema_mismatch  there is no table for rows that were set aside.
     void require_quarantine() const;
 
-    [[nodiscard]] cache::LatestCache& latest_cache(Dataset dataset) const noexcept {
-        return *latest_[static_cast<std::size_t>(dataset)];
-    }
     /// Asks the database for the newest row of each series and tells the cache; rows come in `rows`.
     awaitable<void> ask_latest(const storage::Table& table, const std::vector<storage::SeriesKey>& series,
                                RowBuffer& rows, Deadline deadline);

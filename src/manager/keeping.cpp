@@ -1,4 +1,5 @@
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include "manager/cleanup.hpp"
@@ -8,6 +9,12 @@ namespace marketdb {
 
 using boost::asio::awaitable;
 using storage::Table;
+
+namespace {
+
+constexpr std::chrono::minutes kRecent{1};  // stated in the public header
+
+}  // namespace
 
 awaitable<CleanupResult> DatabaseManager::Impl::cleanup(CleanupOptions options, Deadline deadline) {
     if (!options.dry_run) refuse_read_only();
@@ -27,6 +34,21 @@ awaitable<CleanupResult> DatabaseManager::Impl::cleanup(CleanupOptions options, 
     }
     if (!options.dry_run) co_await engine_->reclaim(deadline);
     co_return result;
+}
+
+awaitable<DatabaseStats> DatabaseManager::Impl::database_stats(Deadline deadline) {
+    DatabaseStats stats = co_await engine_->stats(deadline);
+    const Timestamp now = clock_->now();
+    const Timestamp recent = now - kRecent;
+    for (DatasetStats& one : stats.datasets) {
+        if (!is_present(one.last)) continue;
+        one.newest_age = now - one.last;
+        if (one.last < recent) continue;
+        const std::vector<storage::SeriesCount> counts =
+            co_await engine_->count_since(storage::table_of(one.dataset), recent, deadline);
+        for (const storage::SeriesCount& series : counts) one.recent_rows += series.rows;
+    }
+    co_return stats;
 }
 
 awaitable<std::vector<SeriesStats>> DatabaseManager::Impl::series_stats(Deadline deadline) {
@@ -81,7 +103,7 @@ awaitable<CleanupResult> DatabaseManager::cleanup_old_data(CleanupOptions option
 }
 
 awaitable<DatabaseStats> DatabaseManager::get_database_stats(Deadline deadline) {
-    return Impl::run(impl_, impl_->engine().stats(impl_->resolve(deadline)));
+    return impl_->start(&Impl::database_stats, deadline);
 }
 
 awaitable<std::vector<SeriesStats>> DatabaseManager::get_series_stats(Deadline deadline) {

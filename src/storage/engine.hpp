@@ -12,6 +12,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <marketdb/backup.hpp>
 #include <marketdb/config.hpp>
 #include <marketdb/deadline.hpp>
 #include <marketdb/queries.hpp>
@@ -54,6 +55,27 @@ struct SqlStatement {
     std::vector<Value> parameters;
     std::uint64_t row_limit = 0;  ///< 0: none.
     bool only_reads = false;      ///< One that writes is refused.
+};
+
+/// Rows of one series: those of a range of event times and, if one is named, of one source.
+struct RowChoice {
+    const Table* table = nullptr;  ///< Of a dataset.
+    SeriesKey series;
+    Timestamp start = kNoTime;  ///< Inclusive; absent: open.
+    Timestamp end = kNoTime;    ///< Exclusive; absent: open.
+    SourceId source{};          ///< 0: of any. Else the table keeps sources.
+};
+
+/// What one transaction removed.
+struct Erased {
+    std::uint64_t rows = 0;
+    Timestamp next = kNoTime;  ///< Before it none of the chosen rows is left; absent: none is left at all.
+};
+
+/// Rows of a series, counted.
+struct SeriesCount {
+    SeriesKey series;
+    std::uint64_t rows = 0;
 };
 
 /// What tells that somebody else wrote.
@@ -122,9 +144,12 @@ class Engine {
     /// Counts the rows of the series where no count is kept; that reads all of them.
     virtual awaitable<void> count_rows(std::vector<SeriesInfo>&, Deadline) { co_return; }
 
-    /// Counts (dry) or deletes at most `limit` rows of the series before `cutoff`, oldest first, in one transaction.
-    virtual awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff,
-                                                  std::uint64_t limit, bool dry_run, Deadline deadline) = 0;
+    virtual awaitable<std::uint64_t> count(RowChoice choice, Deadline deadline) = 0;
+    /// Of each series of a dataset's table that has any: its rows from a moment on (absent: all), counted. By no order.
+    virtual awaitable<std::vector<SeriesCount>> count_since(const Table& table, Timestamp start, Deadline deadline) = 0;
+    /// Deletes at most `limit` of the rows (0: all), oldest first, in one transaction, and keeps `series`. But for the partitions
+    /// that are dropped, no row goes any other way.
+    virtual awaitable<Erased> erase(RowChoice choice, std::uint64_t limit, Deadline deadline) = 0;
     /// The start of the partition of the table in which a moment lies; the moment itself if none does, or if the table has no
     /// partitions that go as a whole.
     virtual awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline) = 0;
@@ -136,6 +161,8 @@ class Engine {
                                                                    Deadline deadline) = 0;
     /// Gives freed pages back to the file system, a bounded amount.
     virtual awaitable<void> reclaim(Deadline deadline) = 0;
+    /// Copies the whole database, as it is at one moment, into a file that must not exist, as `marketdb::back_up` promises.
+    virtual awaitable<BackupReport> back_up(std::string file, Deadline deadline) = 0;
 
     /// Runs a statement in a transaction of its own, as `DatabaseManager::execute` promises.
     virtual awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline) = 0;

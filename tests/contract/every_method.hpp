@@ -55,6 +55,14 @@ inline std::vector<MethodCall> every_reading_method(const Symbol& symbol) {
     });
     add("get_live_spreads", [](DatabaseManager& db) { db.wait(get_live_spreads(db)); });
     add("get_database_stats", [](DatabaseManager& db) { db.wait(db.get_database_stats()); });
+    add("get_status", [](DatabaseManager& db) { db.wait(get_status(db)); });
+    add("get_exact_database_stats", [](DatabaseManager& db) { db.wait(get_exact_database_stats(db)); });
+    add("delete_rows, dry", [](DatabaseManager& db) {
+        DeleteOptions options;
+        options.series.exchange = "*";
+        options.dry_run = true;
+        db.wait(delete_rows(db, options));
+    });
     add("get_series_stats", [](DatabaseManager& db) { db.wait(db.get_series_stats()); });
     add("get_sources", [](DatabaseManager& db) { db.wait(db.get_sources()); });
     add("cleanup_old_data, dry", [](DatabaseManager& db) {
@@ -139,6 +147,12 @@ inline std::vector<MethodCall> every_writing_method(const Symbol& symbol) {
         db.wait(db.insert_quarantined_rows({row}));
     });
     add("cleanup_old_data", [](DatabaseManager& db) { db.wait(db.cleanup_old_data()); });
+    add("delete_rows", [](DatabaseManager& db) {
+        DeleteOptions options;
+        options.series.exchange = "*";
+        options.end = kNoon - 24h;
+        db.wait(delete_rows(db, options));
+    });
     return calls;
 }
 

@@ -44,8 +44,13 @@ TEST_F(SqliteEngine, DoesAllThatTheInterfaceOffers) {
     const auto marks = run(engine_->poll_changes({}));
     EXPECT_EQ(marks, run(engine_->poll_changes({})));
 
-    EXPECT_EQ(run(engine_->erase_before(table_of<BookTicker>(), StoreTest::series(1), kNoon + 1ms, 0, true, {})), 1U);
-    EXPECT_EQ(run(engine_->erase_before(table_of<BookTicker>(), StoreTest::series(1), kNoon + 1ms, 0, false, {})), 1U);
+    storage::RowChoice first;
+    first.table = &table_of<BookTicker>();
+    first.series = StoreTest::series(1);
+    first.end = kNoon + 1ms;
+    EXPECT_EQ(run(engine_->count(first, {})), 1U);
+    EXPECT_EQ(run(engine_->count_since(*first.table, kNoon, {})).at(0).rows, 2U);
+    EXPECT_EQ(run(engine_->erase(first, 0, {})).rows, 1U);
     run(engine_->reclaim({}));
     EXPECT_EQ(stats().datasets[0].rows, 1U);
     EXPECT_EQ(engine_->pending(), 0U);
@@ -84,8 +89,8 @@ TEST_F(SqliteEngine, EveryOperationFailsUnlessItIsOpen) {
         expect_error(ErrorCode::closed, [&] { run(engine_->update_one(table_of<Symbol>(), bytes, {})); });
         expect_error(ErrorCode::closed, [&] { run(engine_->reclaim({})); });
         expect_error(ErrorCode::closed, [&] { run(engine_->poll_changes({})); });
-        expect_error(ErrorCode::closed,
-                     [&] { run(engine_->erase_before(table_of<BookTicker>(), asked[0], kNoon, 0, true, {})); });
+        expect_error(ErrorCode::closed, [&] { run(engine_->count({&table_of<BookTicker>(), asked[0]}, {})); });
+        expect_error(ErrorCode::closed, [&] { run(engine_->erase({&table_of<BookTicker>(), asked[0]}, 0, {})); });
     };
     all_fail();
     EXPECT_TRUE(files().empty());

@@ -263,14 +263,19 @@ asio::awaitable<void> PostgresEngine::count_rows(std::vector<SeriesInfo>& series
     co_await run(store().count_rows(series, resolve(deadline)));
 }
 
-asio::awaitable<std::uint64_t> PostgresEngine::erase_before(const Table& table, SeriesKey series, Timestamp cutoff,
-                                                            std::uint64_t limit, bool dry_run, Deadline deadline) {
-    if (dry_run) {
-        const std::uint64_t counted =
-            co_await run(store().count_before(table, series, cutoff, limit, resolve(deadline)));
-        co_return counted;
-    }
-    const std::uint64_t erased = co_await run(store().erase_before(table, series, cutoff, limit, resolve(deadline)));
+asio::awaitable<std::uint64_t> PostgresEngine::count(RowChoice choice, Deadline deadline) {
+    const std::uint64_t rows = co_await run(store().count(choice, resolve(deadline)));
+    co_return rows;
+}
+
+asio::awaitable<std::vector<SeriesCount>> PostgresEngine::count_since(const Table& table, Timestamp start,
+                                                                      Deadline deadline) {
+    std::vector<SeriesCount> counts = co_await run(store().count_since(table, start, resolve(deadline)));
+    co_return counts;
+}
+
+asio::awaitable<Erased> PostgresEngine::erase(RowChoice choice, std::uint64_t limit, Deadline deadline) {
+    const Erased erased = co_await run(store().erase(choice, limit, resolve(deadline)));
     co_return erased;
 }
 
@@ -294,6 +299,12 @@ asio::awaitable<void> PostgresEngine::reclaim(Deadline) {
 asio::awaitable<SqlResult> PostgresEngine::run_sql(const SqlStatement& statement, Deadline deadline) {
     SqlResult result = co_await run(store().run_sql(statement, resolve(deadline)));
     co_return result;
+}
+
+asio::awaitable<BackupReport> PostgresEngine::back_up(std::string, Deadline) {
+    throw Error(ErrorCode::invalid_argument,
+                config_.redacted_url() + ": a file can be copied, a PostgreSQL database is what pg_dump saves");
+    co_return BackupReport();
 }
 
 asio::awaitable<ChangeMarks> PostgresEngine::poll_changes(Deadline deadline) {

@@ -270,11 +270,6 @@ std::string count_written(const PhysicalTable& table, const SchemaName& schema, 
     return fmt::format("WITH written AS ({} RETURNING {}){} SELECT count(*) FROM written", statement, answer, widens);
 }
 
-/// The key's columns behind those of the series.
-std::vector<const PhysicalColumn*> rest_of_key(const PhysicalTable& table) {
-    return columns_at(table, table.table->key.subspan(table.table->series.size()));
-}
-
 /// That a row is of the series in `$1..`.
 std::string is_of_given_series(const PhysicalTable& table) {
     std::string conditions;
@@ -443,47 +438,6 @@ std::string find_series_sql(const PhysicalTable& table) {
         "LATERAL (SELECT {0} FROM {1} AS o WHERE ({2}) > ({3}) ORDER BY {0} LIMIT 1) AS n) SELECT {0}, {4} LIMIT 1), "
         "{4} DESC LIMIT 1) FROM k",
         keys, table.name, names(by, "o."), names(by, "k."), edge);
-}
-
-std::string count_series_sql(const PhysicalTable& table) {
-    const std::string keys = names(columns_at(table, table.table->series));
-    return fmt::format("SELECT {0}, count(*) FROM {1} GROUP BY {0}", keys, table.name);
-}
-
-std::string count_before_sql(const PhysicalTable& table, const SeriesKey& series, Timestamp cutoff,
-                             std::uint64_t limit) {
-    const std::string& time = table.name_of(*table.table->find(Role::event_time));
-    const std::string rows =
-        fmt::format("SELECT 1 FROM {} WHERE {} AND {} < {}{}", table.name, is_of_series(table, series), time,
-                    literal(cutoff), limit > 0 ? fmt::format(" LIMIT {}", limit) : std::string());
-    return fmt::format("SELECT count(*) FROM ({}) AS old", rows);
-}
-
-std::string erase_sql(const PhysicalTable& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit) {
-    const std::string& time = table.name_of(*table.table->find(Role::event_time));
-    const std::string old = fmt::format("{} AND {} < {}", is_of_series(table, series), time, literal(cutoff));
-    std::string which = "WHERE " + old;
-    if (limit > 0) {
-        const std::string rest = names(rest_of_key(table));
-        // By key and not by ctid: of a partitioned table a ctid says too little.
-        which = fmt::format("WHERE {0} AND ({1}) IN (SELECT {1} FROM {2} WHERE {0} ORDER BY {1} LIMIT {3})", old, rest,
-                            table.name, limit);
-    }
-    return fmt::format("WITH gone AS (DELETE FROM {} {} RETURNING 1) SELECT count(*) FROM gone", table.name, which);
-}
-
-std::string shrink_series_sql(const PhysicalTable& table, const SchemaName& schema, const SeriesKey& series,
-                              std::uint64_t erased) {
-    const std::string& time = table.name_of(*table.table->find(Role::event_time));
-    const std::string which = fmt::format("dataset = '{}' AND series_id = {} AND account = {} AND asset_name = {}",
-                                          to_string(*table.table->dataset), series.id, literal(series.account.view()),
-                                          literal(series.asset.view()));
-    const std::string first = fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1", time, table.name,
-                                          is_of_series(table, series), time);
-    return fmt::format(
-        "WITH gone AS (DELETE FROM {0} WHERE {1} AND rows <= {2}) UPDATE {0} SET rows = rows - {2}, first_timestamp = "
-        "coalesce(({3}), first_timestamp) WHERE {1} AND rows > {2}",
-        schema.table("series"), which, erased, first);
 }
 
 }  // namespace marketdb::storage::postgres

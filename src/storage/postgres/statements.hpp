@@ -108,17 +108,22 @@ enum class Since : std::uint8_t { always, given };
 
 /// Series of a table for which nobody keeps them: the columns that tell them apart, and the first and last time of each.
 [[nodiscard]] std::string find_series_sql(const PhysicalTable& table);
-/// Their rows, counted: the columns that tell them apart, and the count.
-[[nodiscard]] std::string count_series_sql(const PhysicalTable& table);
+/// Their rows from a moment on (absent: all), counted: the columns that tell them apart, and the count.
+[[nodiscard]] std::string count_series_sql(const PhysicalTable& table, Timestamp start = kNoTime);
 
-/// Deletes the oldest rows of a series before a cut-off, at most `limit` (0: all). Answers the count.
-[[nodiscard]] std::string erase_sql(const PhysicalTable& table, const SeriesKey& series, Timestamp cutoff,
-                                    std::uint64_t limit);
+/// The same on our own schema, by one probe for each series that has rows of that time: series_id, account, asset_name, count.
+[[nodiscard]] std::string count_since_sql(const PhysicalTable& table, const SchemaName& schema, Timestamp start);
+
+/// An expression: the bytes of a table with its partitions or chunks and their indexes.
+[[nodiscard]] std::string size_sql(const PhysicalTable& table);
+
+/// Deletes the oldest of the chosen rows, at most `limit` (0: all). Answers the count, and the time of the first that stays (null:
+/// none does).
+[[nodiscard]] std::string erase_sql(const PhysicalTable& table, const RowChoice& choice, std::uint64_t limit);
 /// Counts them.
-[[nodiscard]] std::string count_before_sql(const PhysicalTable& table, const SeriesKey& series, Timestamp cutoff,
-                                           std::uint64_t limit);
+[[nodiscard]] std::string count_sql(const PhysicalTable& table, const RowChoice& choice);
 
-/// Takes rows off a series whose oldest went, and finds its first row anew; a series without rows goes.
+/// Takes rows off a series, and finds its first and last anew; a series without rows goes.
 [[nodiscard]] std::string shrink_series_sql(const PhysicalTable& table, const SchemaName& schema,
                                             const SeriesKey& series, std::uint64_t erased);
 

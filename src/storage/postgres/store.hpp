@@ -57,8 +57,7 @@ class Store {
     awaitable<WriteResult> write(RowSpan rows, Deadline deadline);
     awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline);
     awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline);
-    awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
-                                          Deadline deadline);
+    awaitable<Erased> erase(RowChoice choice, std::uint64_t limit, Deadline deadline);
 
     // store_change.cpp
     awaitable<void> change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns, Deadline deadline);
@@ -76,8 +75,8 @@ class Store {
     awaitable<void> scan(const ScanRequest& request, RowSink& sink, Deadline deadline);
     awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, Deadline deadline);
     awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline);
-    awaitable<std::uint64_t> count_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
-                                          Deadline deadline);
+    awaitable<std::uint64_t> count(RowChoice choice, Deadline deadline);
+    awaitable<std::vector<SeriesCount>> count_since(const Table& table, Timestamp start, Deadline deadline);
     awaitable<ChangeMarks> poll_changes(Deadline deadline);
     awaitable<DatabaseStats> stats(Deadline deadline);
 
@@ -113,8 +112,8 @@ class Store {
     awaitable<std::optional<std::int64_t>> write_row(const PhysicalTable& table, const std::byte* row, Step step,
                                                      Deadline deadline);
     awaitable<std::optional<std::int64_t>> run_and_commit(Connection& connection, Step step, Deadline deadline);
-    awaitable<std::uint64_t> erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
-                                   std::string_view sql, Deadline deadline);
+    awaitable<Erased> erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
+                            std::string_view sql, Deadline deadline);
     /// Whether whole partitions of a table may go: those that our schema makes by itself.
     [[nodiscard]] bool drops_partitions(const PhysicalTable& table) const;
     awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, Step step, Deadline deadline);
@@ -174,9 +173,11 @@ class Store {
     awaitable<Timestamp> newest_time(const PhysicalTable& table, Deadline deadline);
     awaitable<std::vector<SeriesInfo>> existing_series(std::optional<Dataset> dataset, Deadline deadline);
     awaitable<ChangeMarks> existing_marks(Deadline deadline);
-    awaitable<std::uint64_t> count(const PhysicalTable& table, Deadline deadline);
+    awaitable<std::uint64_t> count_all(const PhysicalTable& table, Deadline deadline);
     awaitable<DatabaseStats> existing_stats(Deadline deadline);
     awaitable<DatasetStats> existing_dataset_stats(const PhysicalTable& table, Deadline deadline);
+    awaitable<void> estimate(const PhysicalTable& table, DatasetStats& stats, Deadline deadline);
+    awaitable<std::vector<SeriesCount>> existing_counts(const PhysicalTable& table, Timestamp start, Deadline deadline);
 
     const Config& config_;
     std::shared_ptr<Pool> pool_;

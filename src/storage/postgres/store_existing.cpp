@@ -25,6 +25,11 @@ namespace {
 /// newest row: most series are in the first, and each costs the rows of the window.
 constexpr std::array kWindows{hours(1), hours(6), hours(48)};
 
+/// Larger tables are not counted for statistics; stated in the public header.
+constexpr std::uint64_t kCountedBytes = 64ULL << 20U;
+/// Of a row without its indexes.
+constexpr int kUsualRowBytes = 120;
+
 Parameters lock_parameters(RowSpan rows) {
     const Column& id = rows.table->at(rows.table->series.front());
     std::set<std::int32_t> places;
@@ -206,14 +211,72 @@ asio::awaitable<ChangeMarks> Store::existing_marks(Deadline deadline) {
     co_return marks;
 }
 
+asio::awaitable<std::vector<SeriesCount>> Store::existing_counts(const PhysicalTable& table, Timestamp start,
+                                                                 Deadline deadline) {
+    const Dataset dataset = *table.table->dataset;
+    std::vector<SeriesCount> counts;
+    const std::string sql = count_series_sql(table, start);
+    const Step step{sql};
+    const Result rows = co_await ask(step, deadline);
+    for (int row = 0; row < rows.rows(); ++row) {
+        SeriesCount& count = counts.emplace_back();
+        count.series = series_in(rows, row, dataset);
+        count.rows = static_cast<std::uint64_t>(rows.integer(row, series_columns(dataset)));
+    }
+    co_return counts;
+}
+
+/// Rows and series as the planner takes them for; the first and the last time by the index, which every chunk has.
+asio::awaitable<void> Store::estimate(const PhysicalTable& table, DatasetStats& stats, Deadline deadline) {
+    const std::string& time = table.name_of(*table.table->find(Role::event_time));
+    // Parts that nobody has analysed yet count by their size, as the planner does it.
+    const std::string rows = fmt::format(
+        "SELECT coalesce(sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_catalog.pg_relation_size(c.oid) / {1} "
+        "END), 0)::bigint, coalesce((SELECT max(s.n_distinct) FROM pg_catalog.pg_stats AS s JOIN pg_catalog.pg_class "
+        "AS "
+        "t ON t.relname = s.tablename JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = "
+        "s.schemaname WHERE t.oid = {0} AND s.attname = {2}), 0)::bigint FROM pg_catalog.pg_class AS c WHERE c.oid = "
+        "{0} OR c.oid IN (SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = {0})",
+        fmt::format("{}::text::regclass", literal(table.name)), kUsualRowBytes,
+        literal(table.table->at(table.table->series.front()).name));
+    const std::string edges = fmt::format("SELECT min({0}), max({0}) FROM {1}", time, table.name);
+    const bool walks_series = table.existing->has_series_index && !table.is_chunked();
+    const std::vector<Step> steps{{rows}, {edges}};
+    const std::span<const Step> asked(steps.data(), walks_series ? 1 : 2);
+    auto body = [&](Connection& connection) { return read(connection, asked, deadline); };
+    const std::vector<Result> found = co_await on_connection(pool_, body, deadline);
+    stats.is_estimated = true;
+    stats.rows = static_cast<std::uint64_t>(found[0].integer(0, 0));
+    if (!walks_series) {
+        stats.series = static_cast<std::uint64_t>(std::max<std::int64_t>(found[0].integer(0, 1), 0));
+        stats.first = found[1].time(0, 0);
+        stats.last = found[1].time(0, 1);
+        co_return;
+    }
+    const std::vector<SeriesInfo> series = co_await existing_series(table.table->dataset, deadline);
+    stats.series = series.size();
+    for (const SeriesInfo& one : series) {
+        if (!is_present(stats.first) || one.first < stats.first) stats.first = one.first;
+        stats.last = std::max(stats.last, one.last);
+    }
+}
+
 asio::awaitable<DatasetStats> Store::existing_dataset_stats(const PhysicalTable& table, Deadline deadline) {
+    DatasetStats stats;
+    stats.dataset = *table.table->dataset;
+    const std::string sizes = "SELECT " + size_sql(table);
+    const Step ask_size{sizes};
+    const Result size = co_await ask(ask_size, deadline);
+    stats.bytes = static_cast<std::uint64_t>(size.integer(0, 0));
+    if (stats.bytes >= kCountedBytes) {
+        co_await estimate(table, stats, deadline);
+        co_return stats;
+    }
     const std::string& time = table.name_of(*table.table->find(Role::event_time));
     const std::string sql = fmt::format("SELECT count(*), min({0}), max({0}) FROM {1}", time, table.name);
     const Step step{sql, nullptr, true};
     const Result found = co_await ask(step, deadline);
     const std::vector<SeriesInfo> series = co_await existing_series(table.table->dataset, deadline);
-    DatasetStats stats;
-    stats.dataset = *table.table->dataset;
     stats.series = series.size();
     stats.rows = static_cast<std::uint64_t>(found.integer(0, 0));
     stats.first = found.time(0, 1);
@@ -221,7 +284,7 @@ asio::awaitable<DatasetStats> Store::existing_dataset_stats(const PhysicalTable&
     co_return stats;
 }
 
-asio::awaitable<std::uint64_t> Store::count(const PhysicalTable& table, Deadline deadline) {
+asio::awaitable<std::uint64_t> Store::count_all(const PhysicalTable& table, Deadline deadline) {
     const std::string sql = fmt::format("SELECT count(*) FROM {}", table.name);
     const Step step{sql, nullptr, true};
     const Result found = co_await ask(step, deadline);
@@ -253,8 +316,8 @@ asio::awaitable<DatabaseStats> Store::existing_stats(Deadline deadline) {
         stats.datasets.push_back(one);
     }
     if (catalogue_.has_table(table_of<Source>())) {
-        stats.sources = co_await count(physical(table_of<Source>()), deadline);
-        stats.quarantined = co_await count(physical(table_of<QuarantinedRow>()), deadline);
+        stats.sources = co_await count_all(physical(table_of<Source>()), deadline);
+        stats.quarantined = co_await count_all(physical(table_of<QuarantinedRow>()), deadline);
     }
     const auto number = [&](int column) { return static_cast<std::uint64_t>(found.integer(0, column)); };
     stats.exchanges = number(0);

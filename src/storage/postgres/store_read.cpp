@@ -299,12 +299,33 @@ asio::awaitable<std::vector<SeriesInfo>> Store::series(std::optional<Dataset> da
     co_return all;
 }
 
-asio::awaitable<std::uint64_t> Store::count_before(const Table& logical, SeriesKey series, Timestamp cutoff,
-                                                   std::uint64_t limit, Deadline deadline) {
-    const std::string sql = count_before_sql(physical(logical), series, cutoff, limit);
+asio::awaitable<std::uint64_t> Store::count(RowChoice choice, Deadline deadline) {
+    const std::string sql = count_sql(physical(*choice.table), choice);
     const Step step{sql};
     const Result found = co_await ask(step, deadline);
     co_return static_cast<std::uint64_t>(found.integer(0, 0));
+}
+
+asio::awaitable<std::vector<SeriesCount>> Store::count_since(const Table& logical, Timestamp start, Deadline deadline) {
+    std::vector<SeriesCount> counts;
+    if (!catalogue_.has_table(logical)) co_return counts;
+    const PhysicalTable& table = physical(logical);
+    if (!table.is_own()) {
+        counts = co_await existing_counts(table, start, deadline);
+        co_return counts;
+    }
+    const std::string sql = count_since_sql(table, schema(), start);
+    const Step step{sql};
+    const Result rows = co_await ask(step, deadline);
+    for (int row = 0; row < rows.rows(); ++row) {
+        SeriesCount count;
+        count.series.id = static_cast<std::int32_t>(rows.integer(row, 0));
+        count.series.account = rows.bytes(row, 1);
+        count.series.asset = rows.bytes(row, 2);
+        count.rows = static_cast<std::uint64_t>(rows.integer(row, 3));
+        if (count.rows > 0) counts.push_back(count);
+    }
+    co_return counts;
 }
 
 asio::awaitable<ChangeMarks> Store::poll_changes(Deadline deadline) {
@@ -348,13 +369,18 @@ asio::awaitable<DatabaseStats> Store::stats(Deadline deadline) {
         schema().table("series"));
     Parameters parameters;
     parameters.add(std::string_view(schema().text()));
-    const std::vector<Step> steps{{counts, &parameters, true}, {sums, nullptr, true}};
+    std::string sizes;
+    for (const Dataset dataset : kDatasets) {
+        sizes += fmt::format("{}{}", sizes.empty() ? "SELECT " : ", ", size_sql(physical(table_of(dataset))));
+    }
+    const std::vector<Step> steps{{counts, &parameters, true}, {sums, nullptr, true}, {sizes, nullptr, true}};
     auto body = [&](Connection& connection) { return read(connection, steps, deadline); };
     const std::vector<Result> found = co_await on_connection(pool_, body, deadline);
 
     for (const Dataset dataset : kDatasets) {
         DatasetStats& one = stats.datasets.emplace_back();
         one.dataset = dataset;
+        one.bytes = static_cast<std::uint64_t>(found[2].integer(0, static_cast<int>(dataset)));
         for (int row = 0; row < found[1].rows(); ++row) {
             if (found[1].bytes(row, 0) != to_string(dataset)) continue;
             one.series = static_cast<std::uint64_t>(found[1].integer(row, 1));

@@ -450,24 +450,25 @@ asio::awaitable<std::optional<std::int64_t>> Store::run_and_commit(Connection& c
     co_return id;
 }
 
-asio::awaitable<std::uint64_t> Store::erase_before(const Table& logical, SeriesKey series, Timestamp cutoff,
-                                                   std::uint64_t limit, Deadline deadline) {
-    const PhysicalTable& table = physical(logical);
-    const std::string sql = erase_sql(table, series, cutoff, limit);
-    auto body = [&](Connection& connection) { return erase(connection, table, series, sql, deadline); };
-    const std::uint64_t erased = co_await transact(pool_, body, deadline);
-    own_rows_ -= static_cast<std::int64_t>(erased);
+asio::awaitable<Erased> Store::erase(RowChoice choice, std::uint64_t limit, Deadline deadline) {
+    const PhysicalTable& table = physical(*choice.table);
+    const std::string sql = erase_sql(table, choice, limit);
+    auto body = [&](Connection& connection) { return erase(connection, table, choice.series, sql, deadline); };
+    const Erased erased = co_await transact(pool_, body, deadline);
+    own_rows_ -= static_cast<std::int64_t>(erased.rows);
     co_return erased;
 }
 
-asio::awaitable<std::uint64_t> Store::erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
-                                            std::string_view sql, Deadline deadline) {
+asio::awaitable<Erased> Store::erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
+                                     std::string_view sql, Deadline deadline) {
     const Step step{sql};
     const std::span<const Step> steps(&step, 1);
     const std::vector<Result> answers = co_await begin(connection, steps, deadline);
-    const auto erased = static_cast<std::uint64_t>(answers.front().integer(0, 0));
-    const bool is_counted = erased > 0 && table.is_own();
-    const std::string shrink = is_counted ? shrink_series_sql(table, schema(), series, erased) : std::string();
+    Erased erased;
+    erased.rows = static_cast<std::uint64_t>(answers.front().integer(0, 0));
+    erased.next = answers.front().time(0, 1);
+    const bool is_counted = erased.rows > 0 && table.is_own();
+    const std::string shrink = is_counted ? shrink_series_sql(table, schema(), series, erased.rows) : std::string();
     const Step last{shrink};
     const std::span<const Step> keeps(&last, is_counted ? 1 : 0);
     co_await commit(connection, keeps, deadline);

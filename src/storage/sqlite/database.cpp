@@ -72,9 +72,8 @@ WriteResult Database::move_rows(const Table& table, const SeriesKey& from, const
     return in_transaction(control, [&] { return store_->move_rows(table, from, to, limit, control); });
 }
 
-std::uint64_t Database::erase_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit,
-                                     const Control& control) {
-    return in_transaction(control, [&] { return store_->erase_before(table, series, cutoff, limit); });
+Erased Database::erase(const RowChoice& choice, std::uint64_t limit, const Control& control) {
+    return in_transaction(control, [&] { return store_->erase(choice, limit); });
 }
 
 SqlResult Database::run_sql(const SqlStatement& statement, const Control& control) {

@@ -57,8 +57,7 @@ class Database {
     void change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns, const Control& control);
     WriteResult move_rows(const Table& table, const SeriesKey& from, const SeriesKey& to, std::uint64_t limit,
                           const Control& control);
-    std::uint64_t erase_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit,
-                               const Control& control);
+    Erased erase(const RowChoice& choice, std::uint64_t limit, const Control& control);
     SqlResult run_sql(const SqlStatement& statement, const Control& control);
     void reclaim(const Control& control);
     /// What can be done after an operation was answered: folds the log back if it is long. No throw.

@@ -111,8 +111,9 @@ void shrink_series(Connection& connection, const Table& table, const SeriesKey& 
     }
     const std::string time = quote_identifier(table.find(Role::event_time)->name);
     StatementUse shrink(connection.statement(fmt::format(
-        "UPDATE series SET rows = rows - ?5, first_timestamp = (SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1){}",
-        time, quote_identifier(table.name), of_series, time, kWhere)));
+        "UPDATE series SET rows = rows - ?5, first_timestamp = (SELECT {0} FROM {1} WHERE {2} ORDER BY {0} LIMIT 1), "
+        "last_timestamp = (SELECT {0} FROM {1} WHERE {2} ORDER BY {0} DESC LIMIT 1){3}",
+        time, quote_identifier(table.name), of_series, kWhere)));
     std::vector<std::byte> row(table.row_size);
     set_series(table, row.data(), series);
     bind_series(*shrink, table, series);

@@ -41,7 +41,7 @@ class SeriesTally {
     std::int64_t max_skew_ = 0;
 };
 
-/// Takes `erased` rows off a series whose oldest rows went; a series without rows goes.
+/// Takes `erased` rows off a series, and finds its first and last anew; a series without rows goes.
 void shrink_series(Connection& connection, const Table& table, const SeriesKey& series, std::uint64_t erased);
 
 /// By dataset and series.

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "storage/sqlite/backup.hpp"
 #include "storage/sqlite/series_keeper.hpp"
 
 namespace marketdb::storage::sqlite {
@@ -209,17 +210,29 @@ asio::awaitable<std::vector<SeriesInfo>> SqliteEngine::series(std::optional<Data
     co_return result;
 }
 
-asio::awaitable<std::uint64_t> SqliteEngine::erase_before(const Table& table, SeriesKey series, Timestamp cutoff,
-                                                          std::uint64_t limit, bool dry_run, Deadline deadline) {
-    std::uint64_t count = 0;
-    auto work = [&](JobContext& context) {
-        count = dry_run ? context.store->count_before(table, series, cutoff, limit)
-                        : context.database.erase_before(table, series, cutoff, limit, context.control);
-    };
+asio::awaitable<std::uint64_t> SqliteEngine::count(RowChoice choice, Deadline deadline) {
+    std::uint64_t rows = 0;
+    auto work = [&](JobContext& context) { rows = context.store->count(choice, context.control); };
     Job job(resolve(deadline), work);
-    const Lane lane = dry_run ? Lane::readers : Lane::writer;
-    co_await run(lane, Need::open, job);
-    co_return count;
+    co_await run(Lane::readers, Need::open, job);
+    co_return rows;
+}
+
+asio::awaitable<std::vector<SeriesCount>> SqliteEngine::count_since(const Table& table, Timestamp start,
+                                                                    Deadline deadline) {
+    std::vector<SeriesCount> counts;
+    auto work = [&](JobContext& context) { counts = context.store->count_since(table, start, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::readers, Need::open, job);
+    co_return counts;
+}
+
+asio::awaitable<Erased> SqliteEngine::erase(RowChoice choice, std::uint64_t limit, Deadline deadline) {
+    Erased erased;
+    auto work = [&](JobContext& context) { erased = context.database.erase(choice, limit, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+    co_return erased;
 }
 
 asio::awaitable<Timestamp> SqliteEngine::partition_start(const Table&, Timestamp time, Deadline) { co_return time; }
@@ -244,6 +257,14 @@ asio::awaitable<SqlResult> SqliteEngine::run_sql(const SqlStatement& statement, 
     const Lane lane = statement.only_reads ? Lane::readers : Lane::writer;
     co_await run(lane, Need::open, job);
     co_return result;
+}
+
+asio::awaitable<BackupReport> SqliteEngine::back_up(std::string file, Deadline deadline) {
+    BackupReport report;
+    auto work = [&](JobContext& context) { report = sqlite::back_up(*context.connection, file, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::readers, Need::open, job);
+    co_return report;
 }
 
 asio::awaitable<ChangeMarks> SqliteEngine::poll_changes(Deadline deadline) {

@@ -42,13 +42,15 @@ class SqliteEngine final : public Engine {
     awaitable<void> latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink,
                            Deadline deadline) override;
     awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline) override;
-    awaitable<std::uint64_t> erase_before(const Table& table, SeriesKey series, Timestamp cutoff, std::uint64_t limit,
-                                          bool dry_run, Deadline deadline) override;
+    awaitable<std::uint64_t> count(RowChoice choice, Deadline deadline) override;
+    awaitable<std::vector<SeriesCount>> count_since(const Table& table, Timestamp start, Deadline deadline) override;
+    awaitable<Erased> erase(RowChoice choice, std::uint64_t limit, Deadline deadline) override;
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline) override;
     awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff,
                                                            Deadline deadline) override;
     awaitable<void> reclaim(Deadline deadline) override;
     awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline) override;
+    awaitable<BackupReport> back_up(std::string file, Deadline deadline) override;
     awaitable<ChangeMarks> poll_changes(Deadline deadline) override;
     awaitable<DatabaseStats> stats(Deadline deadline) override;
     awaitable<PoolStats> pool_stats() override;

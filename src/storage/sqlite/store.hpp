@@ -22,6 +22,7 @@ class ScratchRow {
     explicit ScratchRow(const Table& table)
         : words_((table.row_size + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t)) {}
     [[nodiscard]] std::byte* get() noexcept { return reinterpret_cast<std::byte*>(words_.data()); }
+    [[nodiscard]] const std::byte* get() const noexcept { return reinterpret_cast<const std::byte*>(words_.data()); }
 
  private:
     std::vector<std::max_align_t> words_;
@@ -52,13 +53,14 @@ class Store {
     /// Moves the first rows of a series, at most `limit`, to another.
     WriteResult move_rows(const Table& table, const SeriesKey& from, const SeriesKey& to, std::uint64_t limit,
                           const Control& control);
-    std::uint64_t erase_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit);
+    Erased erase(const RowChoice& choice, std::uint64_t limit);
     /// Gives at most so many free pages back to the file system.
     void reclaim(std::uint32_t pages);
 
     void scan(const ScanRequest& request, RowSink& sink, const Control& control, const SnapshotTicket& ticket);
     void latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, const Control& control);
-    std::uint64_t count_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit);
+    std::uint64_t count(const RowChoice& choice, const Control& control);
+    std::vector<SeriesCount> count_since(const Table& table, Timestamp start, const Control& control);
     DatabaseStats stats();
     /// Runs a statement of a caller's own; one that writes, within a transaction.
     SqlResult run_sql(const SqlStatement& statement, const Control& control);

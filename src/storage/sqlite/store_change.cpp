@@ -1,6 +1,4 @@
-#include <chrono>
 #include <cstring>
-#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,9 +11,6 @@
 
 namespace marketdb::storage::sqlite {
 namespace {
-
-/// Behind every row.
-constexpr Timestamp kEndOfTime{std::chrono::microseconds(std::numeric_limits<std::int64_t>::max())};
 
 ErrorCode code_of_unknown(const Table& table) noexcept {
     return &table == &table_of<Exchange>() ? ErrorCode::unknown_exchange : ErrorCode::unknown_symbol;
@@ -65,7 +60,10 @@ WriteResult Store::move_rows(const Table& table, const SeriesKey& from, const Se
     for (std::size_t i = 0; i < rows.count; ++i) set_series(table, rows.row(i), to);
     const WriteResult result = write(rows, control);
     // The same rows: both go by the key, and nobody else writes within this transaction.
-    if (rows.count > 0) erase_before(table, from, kEndOfTime, rows.count);
+    RowChoice gone;
+    gone.table = &table;
+    gone.series = from;
+    if (rows.count > 0) erase(gone, rows.count);
     return result;
 }
 

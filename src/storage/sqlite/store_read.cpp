@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "storage/sql.hpp"
+#include "storage/sqlite/choice_binding.hpp"
 #include "storage/sqlite/row_codec.hpp"
 #include "storage/sqlite/series_keeper.hpp"
 #include "storage/sqlite/store.hpp"
@@ -36,6 +37,23 @@ void bind_scan(Statement& statement, const ScanRequest& request, const ScanShape
         statement.bind(parameter++, count_of(end));
     }
     if (shape.after) bind_in_turn(statement, parameter, after, table, scan_order(table, shape.series));
+}
+
+/// Usual bytes of a stored row, of `Dataset` in order.
+constexpr std::uint64_t kUsualBytes[] = {50, 64, 58, 66};
+
+/// To ask the file what a table takes would read all of it, so each gets its share.
+void share_bytes(DatabaseStats& stats) {
+    std::uint64_t usual = 0;
+    for (const DatasetStats& one : stats.datasets)
+        usual += one.rows * kUsualBytes[static_cast<std::size_t>(one.dataset)];
+    for (DatasetStats& one : stats.datasets) {
+        if (one.rows == 0) continue;
+        one.bytes_are_estimated = true;
+        const std::uint64_t share = one.rows * kUsualBytes[static_cast<std::size_t>(one.dataset)];
+        one.bytes = static_cast<std::uint64_t>(static_cast<double>(stats.bytes) * static_cast<double>(share) /
+                                               static_cast<double>(usual));
+    }
 }
 
 }  // namespace
@@ -95,22 +113,37 @@ void Store::latest(const Table& table, std::span<const SeriesKey> series, RowSin
     }
 }
 
-std::uint64_t Store::count_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit) {
-    std::string conditions;
-    int parameter = 1;
-    for (const std::uint8_t index : table.series) {
-        conditions += fmt::format("{} = ?{} AND ", quote_identifier(table.at(index).name), parameter++);
-    }
-    conditions += fmt::format("{} < ?{}", quote_identifier(table.find(Role::event_time)->name), parameter++);
-    StatementUse count(connection_.statement(fmt::format("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT ?{})",
-                                                         quote_identifier(table.name), conditions, parameter)));
-    ScratchRow row(table);
-    set_series(table, row.get(), series);
-    const int next = bind_in_turn(*count, 1, row.get(), table, table.series);
-    count->bind(next, count_of(cutoff));
-    count->bind(next + 1, limit == 0 ? std::int64_t{-1} : static_cast<std::int64_t>(limit));
+std::uint64_t Store::count(const RowChoice& choice, const Control& control) {
+    const Connection::Scope scope(connection_, control);
+    const ChoiceBinding chosen(choice);
+    StatementUse count(connection_.statement(
+        fmt::format("SELECT count(*) FROM {} WHERE {}", quote_identifier(choice.table->name), chosen.conditions())));
+    chosen.bind(*count);
     count->step();
     return static_cast<std::uint64_t>(count->integer(0));
+}
+
+std::vector<SeriesCount> Store::count_since(const Table& table, Timestamp start, const Control& control) {
+    const Connection::Scope scope(connection_, control);
+    const bool is_balances = table.dataset == Dataset::balances;
+    StatementUse rows(connection_.statement(fmt::format(
+        "SELECT s.series_id, s.account, s.asset_name, (SELECT count(*) FROM {} AS t WHERE t.{} = s.series_id{} AND "
+        "t.{} >= ?2) FROM series AS s WHERE s.dataset = ?1 AND s.last_timestamp >= ?2",
+        quote_identifier(table.name), quote_identifier(table.at(table.series.front()).name),
+        is_balances ? " AND t.account = s.account AND t.asset_name = s.asset_name" : "",
+        quote_identifier(table.find(Role::event_time)->name))));
+    rows->bind(1, to_string(*table.dataset));
+    rows->bind(2, count_of(start));  // an absent time is before every other
+    std::vector<SeriesCount> counts;
+    while (rows->step()) {
+        SeriesCount count;
+        count.series.id = static_cast<std::int32_t>(rows->integer(0));
+        count.series.account = rows->text(1);
+        count.series.asset = rows->text(2);
+        count.rows = static_cast<std::uint64_t>(rows->integer(3));
+        if (count.rows > 0) counts.push_back(count);
+    }
+    return counts;
 }
 
 DatabaseStats Store::stats() {
@@ -134,6 +167,7 @@ DatabaseStats Store::stats() {
     struct stat log {};
     if (::stat((connection_.file() + "-wal").c_str(), &log) == 0)
         stats.bytes += static_cast<std::uint64_t>(log.st_size);
+    share_bytes(stats);
     stats.engine = fmt::format("SQLite {}", sqlite3_libversion());
     return stats;
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "storage/sql.hpp"
+#include "storage/sqlite/choice_binding.hpp"
 #include "storage/sqlite/row_codec.hpp"
 #include "storage/sqlite/series_keeper.hpp"
 #include "storage/sqlite/store.hpp"
@@ -152,42 +153,40 @@ void Store::count_reference_change(const Table& table) {
     count->step();
 }
 
-std::uint64_t Store::erase_before(const Table& table, const SeriesKey& series, Timestamp cutoff, std::uint64_t limit) {
+Erased Store::erase(const RowChoice& choice, std::uint64_t limit) {
+    const Table& table = *choice.table;
+    const ChoiceBinding chosen(choice);
     const std::span<const std::uint8_t> rest = table.key.subspan(table.series.size());
     std::string names;
     std::string values;
-    std::string conditions;
-    int parameter = 1;
-    for (const std::uint8_t index : table.series) {
-        conditions += fmt::format("{} = ?{} AND ", quote_identifier(table.at(index).name), parameter++);
-    }
-    conditions += fmt::format("{} < ?{}", quote_identifier(table.find(Role::event_time)->name), parameter++);
+    int parameter = chosen.next_parameter();
     for (const std::uint8_t index : rest) {
         names += fmt::format("{}{}", names.empty() ? "" : ", ", quote_identifier(table.at(index).name));
         values += fmt::format("{}?{}", values.empty() ? "" : ", ", parameter++);
     }
     const std::string name = quote_identifier(table.name);
-    ScratchRow row(table);
-    set_series(table, row.get(), series);
     // The first row that stays: DELETE .. LIMIT is not in every build of SQLite.
-    StatementUse bound(connection_.statement(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET ?{}",
-                                                         names, name, conditions, names, table.series.size() + 2)));
-    int next = bind_in_turn(*bound, 1, row.get(), table, table.series);
-    bound->bind(next, cutoff.time_since_epoch().count());
-    bound->bind(next + 1, static_cast<std::int64_t>(limit));
+    StatementUse bound(
+        connection_.statement(fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET ?{}", names, name,
+                                          chosen.conditions(), names, chosen.next_parameter())));
+    chosen.bind(*bound);
+    bound->bind(chosen.next_parameter(), static_cast<std::int64_t>(limit));
     const bool bounded = limit > 0 && bound->step();
     const std::string more = bounded ? fmt::format(" AND ({}) < ({})", names, values) : std::string();
-    StatementUse erase(connection_.statement(fmt::format("DELETE FROM {} WHERE {}{}", name, conditions, more)));
-    next = bind_in_turn(*erase, 1, row.get(), table, table.series);
-    erase->bind(next, cutoff.time_since_epoch().count());
+    StatementUse erase(
+        connection_.statement(fmt::format("DELETE FROM {} WHERE {}{}", name, chosen.conditions(), more)));
+    chosen.bind(*erase);
+    Erased erased;
     for (std::size_t i = 0; bounded && i < rest.size(); ++i) {
-        sqlite3_bind_value(erase->handle(), next + 1 + static_cast<int>(i),
+        sqlite3_bind_value(erase->handle(), chosen.next_parameter() + static_cast<int>(i),
                            sqlite3_column_value(bound->handle(), static_cast<int>(i)));
     }
+    // Behind the series every key goes on with the event time.
+    if (bounded) erased.next = Timestamp{std::chrono::microseconds(bound->integer(0))};
     bound->reset();
     erase->step();
-    const auto erased = static_cast<std::uint64_t>(sqlite3_changes64(connection_.handle()));
-    shrink_series(connection_, table, series, erased);
+    erased.rows = static_cast<std::uint64_t>(sqlite3_changes64(connection_.handle()));
+    shrink_series(connection_, table, choice.series, erased.rows);
     return erased;
 }
 

@@ -260,8 +260,17 @@ class EraseTest : public StoreTest {
                                       quote(kBtc, kNoon, 1, 2, 3), quote(kBtc, kNoon + 5ms, 1, 2, 1),
                                       quote(kEth, kNoon, 1, 2)});
     }
+    /// Rows of a series before a moment.
+    template <class Row>
+    static storage::RowChoice before(const SeriesKey& series, Timestamp end) {
+        storage::RowChoice choice;
+        choice.table = &table_of<Row>();
+        choice.series = series;
+        choice.end = end;
+        return choice;
+    }
     std::uint64_t erase(Timestamp cutoff, std::uint64_t limit) {
-        return database_->erase_before(table_of<BookTicker>(), series(1), cutoff, limit, forever_);
+        return database_->erase(before<BookTicker>(series(1), cutoff), limit, forever_).rows;
     }
     std::string left() {
         return query(
@@ -279,6 +288,22 @@ TEST_F(EraseTest, TakesTheOldestFirstEvenWithinOneTimestamp) {
     EXPECT_EQ(query("SELECT symbol_id, sequence FROM book_ticker_snapshots"), "1|1;2|0");
 }
 
+TEST_F(EraseTest, SaysWhereToGoOn) {
+    const storage::Erased first = database_->erase(before<BookTicker>(series(1), kNoTime), 3, forever_);
+    EXPECT_EQ(first.rows, 3U);
+    EXPECT_EQ(first.next, kNoon + 5ms);
+    const storage::Erased rest = database_->erase(before<BookTicker>(series(1), kNoTime), 3, forever_);
+    EXPECT_EQ(rest.rows, 1U);
+    EXPECT_EQ(rest.next, kNoTime);
+}
+
+TEST_F(EraseTest, TheNewestRowsGoAsWellAsTheOldest) {
+    storage::RowChoice newest = before<BookTicker>(series(1), kNoTime);
+    newest.start = kNoon + 1ms;
+    EXPECT_EQ(database_->erase(newest, 0, forever_).rows, 1U);
+    EXPECT_EQ(left(), "3|0|0");
+}
+
 TEST_F(EraseTest, ASeriesWithoutRowsGoes) {
     EXPECT_EQ(erase(kNoon + 6ms, 0), 4U);
     EXPECT_EQ(query("SELECT series_id FROM series"), "2");
@@ -291,17 +316,20 @@ TEST_F(EraseTest, TheCutoffItselfStays) {
 
 TEST_F(EraseTest, CountsWithoutErasing) {
     storage::sqlite::Store& store = database_->store();
-    EXPECT_EQ(store.count_before(table_of<BookTicker>(), series(1), kNoon + 6ms, 0), 4U);
-    EXPECT_EQ(store.count_before(table_of<BookTicker>(), series(1), kNoon + 6ms, 3), 3U);
-    EXPECT_EQ(store.count_before(table_of<BookTicker>(), series(1), kNoon, 0), 0U);
+    EXPECT_EQ(store.count(before<BookTicker>(series(1), kNoon + 6ms), forever_), 4U);
+    EXPECT_EQ(store.count(before<BookTicker>(series(1), kNoon), forever_), 0U);
+    storage::RowChoice late = before<BookTicker>(series(1), kNoTime);
+    late.start = kNoon + 1us;
+    EXPECT_EQ(store.count(late, forever_), 1U);
     EXPECT_EQ(count("book_ticker_snapshots"), 5);
 }
 
 TEST_F(EraseTest, OfBalancesAndTradesGoesByTheirKeys) {
     write(std::vector<Balance>{balance(ExchangeId{1}, "BTC", kNoon, 1), balance(ExchangeId{1}, "BTC", kNoon + 1ms, 2)});
     write(std::vector<Trade>{trade(kBtc, kNoon, "1"), trade(kBtc, kNoon, "2"), trade(kBtc, kNoon + 1ms, "3")});
-    EXPECT_EQ(database_->erase_before(table_of<Balance>(), SeriesKey{1, "main", "BTC"}, kNoon + 9ms, 1, forever_), 1U);
-    EXPECT_EQ(database_->erase_before(table_of<Trade>(), series(1), kNoon + 9ms, 2, forever_), 2U);
+    const SeriesKey btc{1, "main", "BTC"};
+    EXPECT_EQ(database_->erase(before<Balance>(btc, kNoon + 9ms), 1, forever_).rows, 1U);
+    EXPECT_EQ(database_->erase(before<Trade>(series(1), kNoon + 9ms), 2, forever_).rows, 2U);
     EXPECT_EQ(query("SELECT trade_id FROM trade_snapshots"), "3");
     EXPECT_EQ(query("SELECT dataset, rows, first_timestamp - 1723118400000000 FROM series WHERE dataset IN ('trades', "
                     "'balances')"),
@@ -312,7 +340,7 @@ TEST_F(EraseTest, FreedPagesGoBackToTheFileSystem) {
     std::vector<BookTicker> rows;
     for (int i = 0; i < 20'000; ++i) rows.push_back(quote(SymbolId{3}, kNoon, 1, 2, i));
     write(rows);
-    EXPECT_EQ(database_->erase_before(table_of<BookTicker>(), series(3), kNoon + 1ms, 0, forever_), 20'000U);
+    EXPECT_EQ(database_->erase(before<BookTicker>(series(3), kNoon + 1ms), 0, forever_).rows, 20'000U);
     EXPECT_GT(database_->connection().query_integer("PRAGMA freelist_count"), 100);
     database_->reclaim(forever_);
     EXPECT_EQ(database_->connection().query_integer("PRAGMA freelist_count"), 0);
