@@ -27,6 +27,15 @@ int run_symbols_resolve(const GlobalOptions& global, const std::string& text, co
 int run_symbols_set(const GlobalOptions& global, const SymbolSetArguments& arguments, const FormatFlags& flags);
 int run_symbols_merge(const GlobalOptions& global, const SymbolMergeArguments& arguments);
 int run_stats(const GlobalOptions& global, const StatsOptions& options);
+int run_status(const GlobalOptions& global, const StatusArguments& arguments);
+int run_check(const GlobalOptions& global, const StatusArguments& arguments);
+int run_metrics(const GlobalOptions& global, const StatusArguments& arguments);
+int run_imports_list(const GlobalOptions& global, const FormatFlags& flags);
+int run_imports_show(const GlobalOptions& global, const RemovalArguments& arguments);
+int run_imports_undo(const GlobalOptions& global, const RemovalArguments& arguments);
+int run_delete(const GlobalOptions& global, const RemovalArguments& arguments, const ReadOptions& read);
+int run_backup(const GlobalOptions& global, const BackupArguments& arguments);
+int run_restore(const GlobalOptions& global, const BackupArguments& arguments);
 int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments);
 int run_migrate_status(const GlobalOptions& global, const MigrateOptions& options);
 int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options);

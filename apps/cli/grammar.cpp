@@ -198,7 +198,9 @@ void describe_looking(CLI::App& app, CommandLine& line) {
     CLI::App* stats = add_command(
         app, "stats", "How much of what is stored",
         {"marketdb --db sqlite:marketdb-demo.db stats", "marketdb --db sqlite:marketdb-demo.db stats --series --csv"});
-    stats->add_flag("--series", line.stats.series, "Each series instead of each dataset");
+    CLI::Option* series = stats->add_flag("--series", line.stats.series, "Each series instead of each dataset");
+    stats->add_flag("--exact", line.stats.exact, "Count every row, also where counts are kept; reads everything")
+        ->excludes(series);
     add_format_flags(stats, line.stats.flags);
     stats->callback([&line] { line.run = [&line] { return run_stats(line.global, line.stats); }; });
 }
@@ -446,6 +448,7 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
     describe_comparison(app, line);
     describe_looking(app, line);
     describe_symbols(app, line);
+    describe_operation(app, line);
     describe_upkeep(app, line);
     describe_migrate(app, line);
     describe_demo(app, line);

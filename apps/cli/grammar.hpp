@@ -26,6 +26,9 @@ struct CommandLine {
     StatsOptions stats;
     InitOptions init;
     CleanupArguments cleanup;
+    StatusArguments status;
+    RemovalArguments removal;
+    BackupArguments backup;
     MigrateOptions migrate;
     DemoOptions demo;
     std::string shell;

@@ -23,5 +23,7 @@ void add_clock_option(CLI::App* command, ReadOptions& read);
 void describe_analysis(CLI::App& app, CommandLine& line);
 /// The commands that compare series with each other.
 void describe_comparison(CLI::App& app, CommandLine& line);
+/// The commands that say how a database does, and take rows out again.
+void describe_operation(CLI::App& app, CommandLine& line);
 
 }  // namespace marketdb::cli

@@ -119,6 +119,7 @@ struct SymbolMergeArguments {
 
 struct StatsOptions {
     bool series = false;
+    bool exact = false;
     FormatFlags flags;
 };
 
@@ -133,6 +134,28 @@ struct InitOptions {
 struct CleanupArguments {
     std::string older_than, dataset;
     bool dry_run = false, exact = false, yes = false, json = false;
+};
+
+/// Of status, check and metrics.
+struct StatusArguments {
+    std::string exchange, dataset, max_age;
+    std::optional<double> min_rate;  ///< check
+    bool each_series = false;        ///< check
+    bool symbols = false;            ///< metrics
+    std::string output = "-";        ///< metrics
+    FormatFlags flags;
+};
+
+/// Of imports and delete, beside the dataset, series and times, which are ReadOptions.
+struct RemovalArguments {
+    std::int32_t id = 0;  ///< imports
+    bool dry_run = false, yes = false, json = false;
+};
+
+/// Of backup and restore.
+struct BackupArguments {
+    std::string file;
+    bool json = false;
 };
 
 struct MigrateOptions {

@@ -3,9 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <marketdb/status.hpp>
+
+#include "ages.hpp"
 #include "commands.hpp"
+#include "diagnostics.hpp"
 #include "exit_code.hpp"
-#include "session.hpp"
+#include "session_impl.hpp"
 #include "terminal.hpp"
 
 namespace marketdb::cli {
@@ -31,19 +35,39 @@ void print_summary(const DatabaseStats& stats, const std::string& name) {
     output().line("");
 }
 
+/// An estimate says so: `~20,000,000`, or a field of its own for programs.
+std::string estimate(std::uint64_t value, bool is_estimated, OutputFormat format) {
+    return (is_estimated && format == OutputFormat::table ? "~" : "") + number(value, format);
+}
+
 void print_datasets(const DatabaseStats& stats, OutputFormat format) {
-    std::vector<Field> fields = {
-        {"dataset"}, {"rows", FieldKind::number}, {"series", FieldKind::number}, {"first"}, {"last"}};
+    const bool is_table = format == OutputFormat::table;
+    std::vector<Field> fields = {{"dataset"},
+                                 {"rows", FieldKind::number},
+                                 {"series", FieldKind::number},
+                                 {"first", FieldKind::text, 1},
+                                 {"last"},
+                                 {is_table ? "newest" : "newest_age_seconds", FieldKind::number},
+                                 {"last_minute_rows", FieldKind::number, 3},
+                                 {is_table ? "size" : "bytes", FieldKind::number, 2}};
     // Of the whole database, so in the summary of people and beside each dataset for programs.
-    if (format != OutputFormat::table) {
+    if (!is_table) {
+        fields.push_back({"is_estimated", FieldKind::boolean});
+        fields.push_back({"bytes_are_estimated", FieldKind::boolean});
         fields.push_back({"database_bytes", FieldKind::number});
         fields.push_back({"quarantined", FieldKind::number});
     }
     std::vector<std::vector<std::string>> records;
     for (const DatasetStats& one : stats.datasets) {
-        records.push_back({std::string(to_string(one.dataset)), number(one.rows, format), number(one.series, format),
-                           to_string(one.first), to_string(one.last)});
-        if (format == OutputFormat::table) continue;
+        const std::string size =
+            is_table ? (one.bytes_are_estimated ? "~" : "") + human_bytes(one.bytes) : fmt::format("{}", one.bytes);
+        records.push_back({std::string(to_string(one.dataset)), estimate(one.rows, one.is_estimated, format),
+                           estimate(one.series, one.is_estimated, format), to_string(one.first), to_string(one.last),
+                           one.newest_age ? age_cell(*one.newest_age, format) : std::string(),
+                           number(one.recent_rows, format), size});
+        if (is_table) continue;
+        records.back().push_back(one.is_estimated ? "true" : "false");
+        records.back().push_back(one.bytes_are_estimated ? "true" : "false");
         records.back().push_back(number(stats.bytes, format));
         records.back().push_back(number(stats.quarantined, format));
     }
@@ -73,7 +97,8 @@ int run_stats(const GlobalOptions& global, const StatsOptions& options) {
     if (options.series) {
         print_series(session, format);
     } else {
-        const DatabaseStats stats = session.stats();
+        const DatabaseStats stats =
+            options.exact ? session.impl().run(get_exact_database_stats(session.impl().manager)) : session.stats();
         if (format == OutputFormat::table) print_summary(stats, session.name());
         print_datasets(stats, format);
     }
