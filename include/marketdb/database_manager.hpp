@@ -319,7 +319,22 @@ class DatabaseManager {
     ///                           (cast it to text).
     ///         read_only         this manager only reads. constraint, unauthorized. Nothing of the statement was stored.
     awaitable<SqlResult> execute(std::string sql, std::vector<Value> parameters = {}, Deadline deadline = {});
-    /// The same for a statement that only reads, also where nothing may be written; one that writes is `read_only`.
+    /// Runs one statement once for each list of values, all in one transaction. Returns how many rows they wrote. Empty is a
+    /// no-op. Errors: as `execute`; whichever list it was, nothing was stored.
+    awaitable<std::uint64_t> execute_many(std::string sql, std::vector<std::vector<Value>> parameters,
+                                          Deadline deadline = {});
+    /// Inserts rows into a table of this database, of marketdb's or of one's own, all or nothing, with all that `execute` says.
+    /// Returns how many. On PostgreSQL this is a COPY; what comes as a number, a text or a time is read as the column's type.
+    ///
+    /// @param table, columns  As they are spelled in the database; they are looked up there, and never become part of a text as
+    ///                        they are.
+    /// @param rows            A value for each column. Empty is a no-op.
+    ///
+    /// Errors: invalid_argument  no such table or column, or one twice; a row of another length; a value that the column does not
+    ///                           take. As `execute`.
+    awaitable<std::uint64_t> copy_rows(std::string table, std::vector<std::string> columns,
+                                       std::vector<std::vector<Value>> rows, Deadline deadline = {});
+    /// As `execute`, for a statement that only reads, also where nothing may be written; one that writes is `read_only`.
     ///
     /// @param row_limit  Of more rows the rest is left off; 0: all of them come, however many.
     awaitable<SqlResult> fetch(std::string sql, std::vector<Value> parameters = {},

@@ -115,6 +115,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<SqlResult> run_sql(storage::SqlStatement statement, Deadline deadline);
     awaitable<std::optional<std::vector<Value>>> first_row(storage::SqlStatement statement, Deadline deadline);
     awaitable<std::optional<Value>> first_value(storage::SqlStatement statement, Deadline deadline);
+    awaitable<std::uint64_t> run_sql_batch(storage::SqlBatch batch, Deadline deadline);
+    awaitable<std::uint64_t> copy_sql_rows(storage::SqlRows rows, Deadline deadline);
 
     // writes.cpp
     /// A row of a batch whose series memory does not know.

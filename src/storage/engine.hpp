@@ -78,6 +78,24 @@ struct SeriesCount {
     std::uint64_t rows = 0;
 };
 
+/// The same for many lists of values, one after another.
+struct SqlBatch {
+    SqlBatch(std::string sql, std::vector<std::vector<Value>> values) : text(std::move(sql)), rows(std::move(values)) {}
+
+    std::string text;
+    std::vector<std::vector<Value>> rows;
+};
+
+/// Rows of a caller's own for a table.
+struct SqlRows {
+    SqlRows(std::string name, std::vector<std::string> names, std::vector<std::vector<Value>> values)
+        : table(std::move(name)), columns(std::move(names)), rows(std::move(values)) {}
+
+    std::string table;  ///< Of the database's own schema, as it is spelled there.
+    std::vector<std::string> columns;
+    std::vector<std::vector<Value>> rows;  ///< Each has a value for each column.
+};
+
 /// What tells that somebody else wrote.
 struct ChangeMarks {
     std::uint64_t data = 0;       ///< Differs when another connection changed anything.
@@ -166,6 +184,9 @@ class Engine {
 
     /// Runs a statement in a transaction of its own, as `DatabaseManager::execute` promises.
     virtual awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline) = 0;
+    /// The same as `execute_many` and `copy_rows` promise. Returns how many rows were written.
+    virtual awaitable<std::uint64_t> run_sql_batch(const SqlBatch& batch, Deadline deadline) = 0;
+    virtual awaitable<std::uint64_t> copy_sql_rows(const SqlRows& rows, Deadline deadline) = 0;
 
     virtual awaitable<ChangeMarks> poll_changes(Deadline deadline) = 0;
     virtual awaitable<DatabaseStats> stats(Deadline deadline) = 0;

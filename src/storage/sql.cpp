@@ -5,6 +5,10 @@
 
 #include <fmt/format.h>
 
+#include <marketdb/error.hpp>
+
+#include "core/text.hpp"
+
 namespace marketdb::storage {
 namespace {
 
@@ -171,6 +175,22 @@ std::string quote_identifier(std::string_view name) {
         quoted += c;
     }
     return quoted += '"';
+}
+
+std::vector<std::string> quote_known_columns(std::string_view table, std::span<const std::string> wanted,
+                                             std::span<const std::string> known) {
+    if (known.empty()) {
+        throw Error(ErrorCode::invalid_argument, fmt::format("there is no table {}", core::printable(table)));
+    }
+    std::vector<std::string> quoted;
+    for (const std::string& column : wanted) {
+        if (std::find(known.begin(), known.end(), column) == known.end()) {
+            throw Error(ErrorCode::invalid_argument,
+                        fmt::format("{} has no column {}", core::printable(table), core::printable(column)));
+        }
+        quoted.push_back(quote_identifier(column));
+    }
+    return quoted;
 }
 
 std::string column_list(const Table& table) {

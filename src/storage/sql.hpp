@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/table.hpp"
 
@@ -19,6 +20,11 @@ enum class Dialect : std::uint8_t { sqlite, postgres };
 
 /// `"timestamp"`; a quote inside is doubled.
 [[nodiscard]] std::string quote_identifier(std::string_view name);
+
+/// Names that a caller gave, quoted, when they are among those that the table has.
+/// Errors: invalid_argument  one is not; no name is known: there is no such table.
+[[nodiscard]] std::vector<std::string> quote_known_columns(std::string_view table, std::span<const std::string> wanted,
+                                                           std::span<const std::string> known);
 
 /// `"id", "name", ...`: all columns, in order.
 [[nodiscard]] std::string column_list(const Table& table);

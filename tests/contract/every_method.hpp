@@ -54,6 +54,9 @@ inline std::vector<MethodCall> every_reading_method(const Symbol& symbol) {
         db.wait(get_aligned_book_tickers(db, options));
     });
     add("get_live_spreads", [](DatabaseManager& db) { db.wait(get_live_spreads(db)); });
+    add("fetch", [](DatabaseManager& db) { db.wait(db.fetch("SELECT 1")); });
+    add("fetch_row", [](DatabaseManager& db) { db.wait(db.fetch_row("SELECT 1")); });
+    add("fetch_value", [](DatabaseManager& db) { db.wait(db.fetch_value("SELECT 1")); });
     add("get_database_stats", [](DatabaseManager& db) { db.wait(db.get_database_stats()); });
     add("get_status", [](DatabaseManager& db) { db.wait(get_status(db)); });
     add("get_exact_database_stats", [](DatabaseManager& db) { db.wait(get_exact_database_stats(db)); });
@@ -145,6 +148,22 @@ inline std::vector<MethodCall> every_writing_method(const Symbol& symbol) {
         row.dataset = "trades";
         row.reason = "bad";
         db.wait(db.insert_quarantined_rows({row}));
+    });
+    const auto exchange_number = static_cast<std::int64_t>(exchange);
+    const std::string update = "UPDATE exchanges SET is_active = $2 WHERE id = $1";
+    add("execute", [=](DatabaseManager& db) {
+        const std::vector<Value> values{exchange_number, true};
+        db.wait(db.execute(update, values));
+    });
+    add("execute_many", [=](DatabaseManager& db) {
+        const std::vector<std::vector<Value>> lists{{exchange_number, true}};
+        db.wait(db.execute_many(update, lists));
+    });
+    add("copy_rows", [](DatabaseManager& db) {
+        const std::vector<std::string> columns{"enum_value", "exchange_name", "market_type", "is_active"};
+        const std::vector<std::vector<Value>> rows{
+            {std::string("COPIED_SPOT"), std::string("COPIED"), std::string("SPOT"), true}};
+        db.wait(db.copy_rows("exchanges", columns, rows));
     });
     add("cleanup_old_data", [](DatabaseManager& db) { db.wait(db.cleanup_old_data()); });
     add("delete_rows", [](DatabaseManager& db) {

@@ -118,6 +118,114 @@ TEST_P(Sql, ATextThatIsNoStatementOfItsOwnIsRefused) {
     EXPECT_EQ(wait(db().fetch("SELECT id FROM symbols; ")).rows.size(), 1U) << "the pool is as it was";
 }
 
+TEST_P(Sql, OneStatementRunsForManyListsOfValuesOrForNone) {
+    const std::int64_t exchange = static_cast<std::int64_t>(make_symbol("BTC", "USDT").exchange_id);
+    const std::string sql = "UPDATE symbols SET min_quantity = $2 WHERE exchange_id = $3 AND symbol_base = $1";
+    make_symbol("ETH", "USDT");
+    make_symbol("SOL", "USDT");
+    const auto stored = [&] {
+        Lines lines;
+        const SqlResult rows = wait(db().fetch("SELECT symbol_base, min_quantity FROM symbols ORDER BY symbol_base"));
+        for (const auto& row : rows.rows) {
+            const double* quantity = std::get_if<double>(&row[1]);
+            lines.push_back(text(row[0]) + (quantity == nullptr ? " none" : " " + std::to_string(*quantity)));
+        }
+        return lines;
+    };
+    const Lines before = stored();
+    std::vector<std::vector<Value>> lists{{std::string("BTC"), 0.5, exchange}, {std::string("ETH"), 0.25, exchange}};
+    EXPECT_EQ(wait(db().execute_many(sql, lists)), 2U);
+    EXPECT_EQ(stored(), (Lines{"BTC 0.500000", "ETH 0.250000", before.at(2)}));
+    lists = {{std::string("BTC"), 7.0, exchange}, {std::string("SOL"), 8.0, exchange}, {std::string("SOL"), 8.0}};
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().execute_many(sql, lists))); });
+    EXPECT_EQ(stored(), (Lines{"BTC 0.500000", "ETH 0.250000", before.at(2)})) << "all or nothing";
+    const std::vector<std::vector<Value>> none;
+    EXPECT_EQ(wait(db().execute_many(sql, none)), 0U);
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().execute_many("COMMIT", lists))); });
+}
+
+TEST_P(Sql, ManyListsGoInMoreThanOneRoundTrip) {
+    const std::int64_t exchange = static_cast<std::int64_t>(make_exchange().id);
+    const std::string sql =
+        "INSERT INTO symbols (exchange_id, symbol_base, symbol_quote, exchange_symbol, symbol_type, is_active" +
+        std::string(target().can.own_tables ? ", contract_type, quantity_unit) VALUES ($1, $2, 'USDT', $2, 'SPOT', $3, "
+                                              "'spot', 'base')"
+                                            : ") VALUES ($1, $2, 'USDT', $2, 'SPOT', $3)");
+    std::vector<std::vector<Value>> lists;
+    for (int i = 0; i < 600; ++i) lists.push_back({exchange, "B" + std::to_string(i), true});
+    EXPECT_EQ(wait(db().execute_many(sql, lists)), 600U);
+    EXPECT_EQ(number(wait(db().fetch_value("SELECT count(*) FROM symbols")).value()), 600);
+    lists.front()[1] = std::string("FIRST");
+    expect_error(ErrorCode::constraint, [&] { static_cast<void>(wait(db().execute_many(sql, lists))); });
+    EXPECT_EQ(number(wait(db().fetch_value("SELECT count(*) FROM symbols")).value()), 600) << "all or nothing";
+}
+
+TEST_P(Sql, RowsAreCopiedIntoATable) {
+    const Symbol symbol = make_symbol();
+    const auto id = static_cast<std::int64_t>(symbol.id);
+    const std::vector<std::string> columns{"symbol_id", "timestamp", "funding_rate",
+                                           target().can.own_tables ? "kind" : "funding_time"};
+    const Value settled =
+        target().can.own_tables ? Value{std::string("settled")} : Value{std::int64_t{1'723'118'400'000}};
+    std::vector<std::vector<Value>> rows{{id, kNoon, 0.0001, settled}, {id, kNoon + 1s, -0.5, settled}};
+    EXPECT_EQ(wait(db().copy_rows("funding_rate_snapshots", columns, rows)), 2U);
+    const History<FundingRate> stored = wait(db().get_funding_rate_history());
+    ASSERT_EQ(stored.rows.size(), 2U);
+    EXPECT_EQ(stored.rows[0].funding_rate, 0.0001);
+    EXPECT_EQ(stored.rows[1].timestamp, kNoon + 1s);
+    EXPECT_EQ(stored.rows[1].funding_rate, -0.5);
+
+    rows.front()[1] = kNoon + 2s;
+    expect_error(ErrorCode::constraint,
+                 [&] { static_cast<void>(wait(db().copy_rows("funding_rate_snapshots", columns, rows))); });
+    rows = {{id, kNoon + 3s, 0.1, settled}, {id, kNoon + 4s, std::string("much"), settled}};
+    EXPECT_THROW(static_cast<void>(wait(db().copy_rows("funding_rate_snapshots", columns, rows))), Error);
+    EXPECT_EQ(stored_funding().size(), 2U) << "all or nothing";
+}
+
+TEST_P(Sql, WhateverATextHoldsIsCopiedAsItIs) {
+    const std::int64_t exchange = static_cast<std::int64_t>(make_exchange().id);
+    const std::vector<std::string> columns{"exchange_id", "symbol_base", "symbol_quote", "exchange_symbol",
+                                           "symbol_type", "is_active",   "min_notional"};
+    std::vector<std::string> all = columns;
+    if (target().can.own_tables) all.insert(all.end(), {"contract_type", "quantity_unit"});
+    const Lines texts{"a\tb\nc\\d\re", "\\N", "\\.", "'; DROP TABLE symbols; --", "\xC3\xA4"};
+    std::vector<std::vector<Value>> rows;
+    for (const std::string& one : texts) {
+        rows.push_back({exchange, "B" + std::to_string(rows.size()), std::string("USDT"), one, std::string("SPOT"),
+                        true, Value{}});
+        if (target().can.own_tables) rows.back().insert(rows.back().end(), {std::string("spot"), std::string("base")});
+    }
+    EXPECT_EQ(wait(db().copy_rows("symbols", all, rows)), 5U);
+    const SqlResult stored = wait(db().fetch(
+        "SELECT exchange_symbol, min_notional FROM symbols WHERE exchange_id = $1 ORDER BY symbol_base", {exchange}));
+    ASSERT_EQ(stored.rows.size(), 5U);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        EXPECT_EQ(text(stored.rows[i][0]), texts[i]);
+        EXPECT_TRUE(std::holds_alternative<std::monostate>(stored.rows[i][1]));
+    }
+}
+
+TEST_P(Sql, NamesOfTablesAndColumnsAreLookedUpAndNeverBecomeText) {
+    const std::int64_t exchange = static_cast<std::int64_t>(make_exchange().id);
+    const std::vector<std::vector<Value>> rows{{exchange}};
+    const auto copy = [&](const std::string& table, const std::vector<std::string>& columns) {
+        return [&, table, columns] { static_cast<void>(wait(db().copy_rows(table, columns, rows))); };
+    };
+    expect_error(ErrorCode::invalid_argument, copy("no_such_table", {"exchange_id"}), {"no table no_such_table"});
+    expect_error(ErrorCode::invalid_argument, copy("symbols; DROP TABLE symbols", {"exchange_id"}), {"no table"});
+    expect_error(ErrorCode::invalid_argument, copy("symbols", {"no_such"}), {"symbols has no column no_such"});
+    expect_error(ErrorCode::invalid_argument, copy("symbols", {"exchange_id) SELECT 1 --"}), {"has no column"});
+    expect_error(ErrorCode::invalid_argument, copy("symbols", {}), {"no column is named"});
+    expect_error(ErrorCode::invalid_argument, copy("symbols", {"exchange_id", "symbol_base"}),
+                 {"row 0 has 1 values, expected one for each of 2 columns"});
+    const std::vector<std::string> twice{"exchange_id", "exchange_id"};
+    const std::vector<std::vector<Value>> pair{{exchange, exchange}};
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().copy_rows("symbols", twice, pair))); },
+                 {"named twice"});
+    EXPECT_EQ(wait(db().get_database_stats()).symbols, 0U);
+}
+
 TEST_P(Sql, ADeadlineEndsALongStatement) {
     make_symbol();
     const std::string sql =

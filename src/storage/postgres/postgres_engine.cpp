@@ -307,6 +307,16 @@ asio::awaitable<BackupReport> PostgresEngine::back_up(std::string, Deadline) {
     co_return BackupReport();
 }
 
+asio::awaitable<std::uint64_t> PostgresEngine::run_sql_batch(const SqlBatch& batch, Deadline deadline) {
+    const std::uint64_t written = co_await run(store().run_sql_batch(batch, resolve(deadline)));
+    co_return written;
+}
+
+asio::awaitable<std::uint64_t> PostgresEngine::copy_sql_rows(const SqlRows& rows, Deadline deadline) {
+    const std::uint64_t written = co_await run(store().copy_sql_rows(rows, resolve(deadline)));
+    co_return written;
+}
+
 asio::awaitable<ChangeMarks> PostgresEngine::poll_changes(Deadline deadline) {
     const ChangeMarks marks = co_await run(store().poll_changes(resolve(deadline)));
     co_return marks;

@@ -66,6 +66,8 @@ class Store {
 
     // store_sql.cpp
     awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline);
+    awaitable<std::uint64_t> run_sql_batch(const SqlBatch& batch, Deadline deadline);
+    awaitable<std::uint64_t> copy_sql_rows(const SqlRows& rows, Deadline deadline);
 
     // store_retention.cpp
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline);
@@ -164,6 +166,8 @@ class Store {
     // store_sql.cpp
     awaitable<SqlResult> run_sql_within(Connection& connection, const SqlStatement& statement,
                                         const Parameters& parameters, bool is_query, Deadline deadline);
+    awaitable<std::uint64_t> run_batch_within(Connection& connection, const SqlBatch& batch, Deadline deadline);
+    awaitable<std::uint64_t> copy_within(Connection& connection, const SqlRows& rows, Deadline deadline);
 
     // store_existing.cpp
     awaitable<WriteResult> upsert_existing(Connection& connection, const PhysicalTable& table, RowSpan rows,

@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +13,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <marketdb/error.hpp>
 
@@ -17,6 +21,7 @@
 #include "storage/postgres/numeric.hpp"
 #include "storage/postgres/row_codec.hpp"
 #include "storage/postgres/store.hpp"
+#include "storage/sql.hpp"
 
 namespace marketdb::storage::postgres {
 
@@ -28,6 +33,15 @@ namespace {
 constexpr std::uint32_t kBool = 16;
 constexpr std::uint32_t kBytea = 17;
 constexpr std::uint32_t kUnknown = 0;  // the server infers it
+
+/// Of one round trip, so that the memory on both sides stays bounded.
+constexpr std::size_t kListsAtOnce = 256;
+constexpr std::size_t kCopyBytesAtOnce = 256 * 1024;
+
+constexpr std::string_view kColumnsSql =
+    "SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass($1::text) AND attnum > "
+    "0 "
+    "AND NOT attisdropped";
 
 /// Statements that would end the transaction around them, or change a connection that others use after it.
 constexpr std::array<std::string_view, 19> kNotHere{
@@ -91,10 +105,46 @@ struct Adder {
     }
 };
 
-Parameters parameters_of(const SqlStatement& statement) {
+Parameters parameters_of(const std::vector<Value>& values) {
     Parameters parameters;
-    for (const Value& value : statement.parameters) std::visit(Adder{parameters}, value);
+    for (const Value& value : values) std::visit(Adder{parameters}, value);
     return parameters;
+}
+
+/// Appends a value as COPY reads it in its text form: https://www.postgresql.org/docs/15/sql-copy.html
+struct CopyText {
+    std::string& out;
+
+    void operator()(std::monostate) const { out += "\\N"; }
+    void operator()(bool value) const { out += value ? 't' : 'f'; }
+    void operator()(std::int64_t value) const { fmt::format_to(std::back_inserter(out), "{}", value); }
+    void operator()(double value) const { fmt::format_to(std::back_inserter(out), "{}", value); }
+    void operator()(Timestamp value) const { out += is_present(value) ? to_string(value) : "\\N"; }
+    void operator()(const std::string& value) const {
+        for (const char c : value) {
+            switch (c) {
+                case '\\': out += "\\\\"; break;
+                case '\t': out += "\\t"; break;
+                case '\n': out += "\\n"; break;
+                case '\r': out += "\\r"; break;
+                default: out += c;
+            }
+        }
+    }
+    void operator()(const std::vector<std::byte>& value) const {
+        out += "\\\\x";
+        for (const std::byte byte : value) {
+            fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned>(byte));
+        }
+    }
+};
+
+void append_copy_line(std::string& out, const std::vector<Value>& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+        if (i > 0) out += '\t';
+        std::visit(CopyText{out}, row[i]);
+    }
+    out += '\n';
 }
 
 Value bytes_of(std::string_view bytes) {
@@ -138,6 +188,13 @@ Value value_of(const Result& result, int row, int column) {
                             core::printable(PQfname(result.handle(), column)), PQftype(result.handle(), column)));
 }
 
+std::uint64_t written_by(const Result& result) {
+    const std::string_view tag = result.tag();
+    const bool writes =
+        tag.starts_with("INSERT") || tag.starts_with("UPDATE") || tag.starts_with("DELETE") || tag.starts_with("MERGE");
+    return writes ? result.affected() : 0;
+}
+
 SqlResult answer_of(const Result& result, std::uint64_t row_limit) {
     SqlResult answer;
     for (int column = 0; column < result.columns(); ++column)
@@ -150,11 +207,34 @@ SqlResult answer_of(const Result& result, std::uint64_t row_limit) {
         std::vector<Value>& values = answer.rows.emplace_back();
         for (int column = 0; column < result.columns(); ++column) values.push_back(value_of(result, row, column));
     }
-    const std::string_view tag = result.tag();
-    const bool writes =
-        tag.starts_with("INSERT") || tag.starts_with("UPDATE") || tag.starts_with("DELETE") || tag.starts_with("MERGE");
-    if (writes) answer.affected = result.affected();
+    answer.affected = written_by(result);
     return answer;
+}
+
+/// The first word of a text that may be run here.
+/// Errors: invalid_argument.
+std::string require_statement(std::string_view text) {
+    // An empty text is no error to the server, and has no answer.
+    if (without_front(text).find_first_not_of(';') == std::string_view::npos) {
+        throw Error(ErrorCode::invalid_argument, "the text is no statement");
+    }
+    std::string word = first_word(text);
+    if (contains(kNotHere, word)) {
+        throw Error(
+            ErrorCode::invalid_argument,
+            fmt::format("{} cannot be run here: each statement is a transaction of its own, on a connection that "
+                        "others use too",
+                        word));
+    }
+    return word;
+}
+
+/// Names without a schema mean its tables, whatever the role's own path is.
+std::string search_path_sql(const SchemaName& schema) {
+    return fmt::format(
+        "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', {}, "
+        "nullif(pg_catalog.current_setting('search_path'), '')), true)",
+        literal(schema.quoted()));
 }
 
 /// What is wrong with a text of the caller's is not wrong with the tables.
@@ -171,20 +251,8 @@ SqlResult answer_of(const Result& result, std::uint64_t row_limit) {
 }  // namespace
 
 asio::awaitable<SqlResult> Store::run_sql(const SqlStatement& statement, Deadline deadline) {
-    // An empty text is no error to the server, and has no answer.
-    if (without_front(statement.text).find_first_not_of(';') == std::string_view::npos) {
-        throw Error(ErrorCode::invalid_argument, "the text is no statement");
-    }
-    const std::string word = first_word(statement.text);
-    if (contains(kNotHere, word)) {
-        throw Error(
-            ErrorCode::invalid_argument,
-            fmt::format(
-                "{} cannot be run here: each statement is a transaction of its own, on a connection that others "
-                "use too",
-                word));
-    }
-    const Parameters parameters = parameters_of(statement);
+    const std::string word = require_statement(statement.text);
+    const Parameters parameters = parameters_of(statement.parameters);
     auto body = [&](Connection& connection) {
         return run_sql_within(connection, statement, parameters, contains(kQueries, word), deadline);
     };
@@ -205,11 +273,7 @@ asio::awaitable<SqlResult> Store::run_sql_within(Connection& connection, const S
     const bool has_cursor = is_query && statement.only_reads && statement.row_limit > 0;
     const std::string declare = "DECLARE marketdb_rows NO SCROLL CURSOR FOR " + statement.text;
     const std::string fetch = fmt::format("FETCH FORWARD {} FROM marketdb_rows", statement.row_limit + 1);
-    // Names without a schema mean its tables, whatever the role's own path is.
-    const std::string path = fmt::format(
-        "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', {}, "
-        "nullif(pg_catalog.current_setting('search_path'), '')), true)",
-        literal(schema().quoted()));
+    const std::string path = search_path_sql(schema());
     std::vector<Step> steps{{path}};
     if (statement.only_reads) steps.push_back({"SET TRANSACTION READ ONLY"});
     if (has_cursor) {
@@ -222,6 +286,84 @@ asio::awaitable<SqlResult> Store::run_sql_within(Connection& connection, const S
     SqlResult result = answer_of(answers.back(), statement.row_limit);
     co_await commit(connection, deadline);
     co_return result;
+}
+
+asio::awaitable<std::uint64_t> Store::run_sql_batch(const SqlBatch& batch, Deadline deadline) {
+    static_cast<void>(require_statement(batch.text));
+    auto body = [&](Connection& connection) { return run_batch_within(connection, batch, deadline); };
+    std::optional<StatementError> refused;
+    std::uint64_t written = 0;
+    try {
+        written = co_await transact(pool_, body, deadline);
+    } catch (const StatementError& error) {
+        refused = error;
+    }
+    if (refused) rethrow(*refused);
+    co_return written;
+}
+
+asio::awaitable<std::uint64_t> Store::run_batch_within(Connection& connection, const SqlBatch& batch,
+                                                       Deadline deadline) {
+    const std::string path = search_path_sql(schema());
+    const Step sets{path};
+    const std::span<const Step> first(&sets, 1);
+    co_await begin(connection, first, deadline);
+    std::uint64_t written = 0;
+    std::vector<Parameters> parameters;
+    std::vector<Step> steps;
+    for (std::size_t done = 0; done < batch.rows.size(); done += parameters.size()) {
+        parameters.clear();
+        steps.clear();
+        const std::size_t end = std::min(batch.rows.size(), done + kListsAtOnce);
+        for (std::size_t i = done; i < end; ++i) parameters.push_back(parameters_of(batch.rows[i]));
+        for (const Parameters& each : parameters) steps.push_back({batch.text, &each});
+        const std::vector<Result> answers = co_await connection.run(steps, deadline);
+        for (const Result& answer : answers) written += written_by(answer);
+    }
+    co_await commit(connection, deadline);
+    co_return written;
+}
+
+asio::awaitable<std::uint64_t> Store::copy_sql_rows(const SqlRows& rows, Deadline deadline) {
+    auto body = [&](Connection& connection) { return copy_within(connection, rows, deadline); };
+    std::optional<StatementError> refused;
+    std::uint64_t written = 0;
+    try {
+        written = co_await transact(pool_, body, deadline);
+    } catch (const StatementError& error) {
+        refused = error;
+    }
+    if (refused) rethrow(*refused);
+    co_return written;
+}
+
+asio::awaitable<std::uint64_t> Store::copy_within(Connection& connection, const SqlRows& rows, Deadline deadline) {
+    const std::string table = schema().table(rows.table);
+    Parameters of_table;
+    of_table.add(std::string_view(table));
+    const Step asks{kColumnsSql, &of_table};
+    const Result found = co_await read_one(connection, asks, deadline);
+    std::vector<std::string> known;
+    for (int row = 0; row < found.rows(); ++row) known.push_back(found.text(row, 0));
+    const std::vector<std::string> names = quote_known_columns(rows.table, rows.columns, known);
+    std::string begins = fmt::format("{}COPY {} ({}) FROM STDIN", begin_for_copy(), table, fmt::join(names, ", "));
+    co_await connection.begin_copy(std::move(begins), deadline);
+    std::string bytes;
+    for (const std::vector<Value>& row : rows.rows) {
+        append_copy_line(bytes, row);
+        if (bytes.size() < kCopyBytesAtOnce) continue;
+        co_await connection.send_copy(bytes, deadline);
+        bytes.clear();
+    }
+    co_await connection.send_copy(bytes, deadline);
+    // A stream that was cut between two rows is taken for whole: https://www.postgresql.org/docs/15/sql-copy.html
+    const std::uint64_t counted = co_await connection.end_copy(deadline);
+    if (counted != rows.rows.size()) {
+        throw Error(ErrorCode::internal, fmt::format("{}: {} rows were sent and {} arrived; nothing was stored", table,
+                                                     rows.rows.size(), counted));
+    }
+    co_await commit(connection, deadline);
+    co_return counted;
 }
 
 }  // namespace marketdb::storage::postgres

@@ -80,6 +80,14 @@ SqlResult Database::run_sql(const SqlStatement& statement, const Control& contro
     return in_transaction(control, [&] { return store_->run_sql(statement, control); });
 }
 
+std::uint64_t Database::run_sql_batch(const SqlBatch& batch, const Control& control) {
+    return in_transaction(control, [&] { return store_->run_sql_batch(batch.text, batch.rows, control); });
+}
+
+std::uint64_t Database::copy_sql_rows(const SqlRows& rows, const Control& control) {
+    return in_transaction(control, [&] { return store_->copy_sql_rows(rows, control); });
+}
+
 void Database::reclaim(const Control& control) {
     in_transaction(control, [&] {
         store_->reclaim(kPagesToReclaim);

@@ -59,6 +59,8 @@ class Database {
                           const Control& control);
     Erased erase(const RowChoice& choice, std::uint64_t limit, const Control& control);
     SqlResult run_sql(const SqlStatement& statement, const Control& control);
+    std::uint64_t run_sql_batch(const SqlBatch& batch, const Control& control);
+    std::uint64_t copy_sql_rows(const SqlRows& rows, const Control& control);
     void reclaim(const Control& control);
     /// What can be done after an operation was answered: folds the log back if it is long. No throw.
     void tidy() noexcept;

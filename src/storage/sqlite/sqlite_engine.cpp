@@ -267,6 +267,22 @@ asio::awaitable<BackupReport> SqliteEngine::back_up(std::string file, Deadline d
     co_return report;
 }
 
+asio::awaitable<std::uint64_t> SqliteEngine::run_sql_batch(const SqlBatch& batch, Deadline deadline) {
+    std::uint64_t written = 0;
+    auto work = [&](JobContext& context) { written = context.database.run_sql_batch(batch, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+    co_return written;
+}
+
+asio::awaitable<std::uint64_t> SqliteEngine::copy_sql_rows(const SqlRows& rows, Deadline deadline) {
+    std::uint64_t written = 0;
+    auto work = [&](JobContext& context) { written = context.database.copy_sql_rows(rows, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+    co_return written;
+}
+
 asio::awaitable<ChangeMarks> SqliteEngine::poll_changes(Deadline deadline) {
     ChangeMarks marks;
     auto work = [&](JobContext& context) { marks = context.database.poll_changes(context.control); };

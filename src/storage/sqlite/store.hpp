@@ -64,6 +64,10 @@ class Store {
     DatabaseStats stats();
     /// Runs a statement of a caller's own; one that writes, within a transaction.
     SqlResult run_sql(const SqlStatement& statement, const Control& control);
+    /// The same once for each list of values. Returns the rows written.
+    std::uint64_t run_sql_batch(const std::string& text, const std::vector<std::vector<Value>>& rows,
+                                const Control& control);
+    std::uint64_t copy_sql_rows(const SqlRows& rows, const Control& control);
     std::uint64_t data_version();
     std::uint64_t reference_version();
 

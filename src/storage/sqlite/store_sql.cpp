@@ -10,8 +10,10 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/text.hpp"
+#include "storage/sql.hpp"
 #include "storage/sqlite/store.hpp"
 
 namespace marketdb::storage::sqlite {
@@ -122,6 +124,15 @@ void bind(Connection& connection, sqlite3_stmt* statement, const std::vector<Val
     }
 }
 
+/// Its columns, as the database spells them; none: there is no such table.
+std::vector<std::string> columns_of(Connection& connection, const std::string& table) {
+    std::vector<std::string> columns;
+    Statement rows(connection, "SELECT name FROM pragma_table_info(?1)");
+    rows.bind(1, table);
+    while (rows.step()) columns.emplace_back(rows.text(0));
+    return columns;
+}
+
 Value value_of(sqlite3_stmt* statement, int column) {
     switch (sqlite3_column_type(statement, column)) {
         case SQLITE_INTEGER: return static_cast<std::int64_t>(sqlite3_column_int64(statement, column));
@@ -169,6 +180,35 @@ SqlResult Store::run_sql(const SqlStatement& statement, const Control& control) 
     const bool has_changed = sqlite3_total_changes64(connection_.handle()) != changes_before;
     if (has_changed) result.affected = static_cast<std::uint64_t>(sqlite3_changes64(connection_.handle()));
     return result;
+}
+
+std::uint64_t Store::run_sql_batch(const std::string& text, const std::vector<std::vector<Value>>& rows,
+                                   const Control& control) {
+    const Connection::Scope scope(connection_, control);
+    const Prepared prepared = prepare(connection_, text);
+    std::uint64_t written = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (i % kRowsBetweenChecks == 0) control.check();
+        bind(connection_, prepared.get(), rows[i]);
+        const auto changes_before = sqlite3_total_changes64(connection_.handle());
+        int code = SQLITE_ROW;
+        while (code == SQLITE_ROW) code = sqlite3_step(prepared.get());
+        if (code != SQLITE_DONE) connection_.fail(code, fmt::format("running a statement with list {} of values", i));
+        const bool has_changed = sqlite3_total_changes64(connection_.handle()) != changes_before;
+        if (has_changed) written += static_cast<std::uint64_t>(sqlite3_changes64(connection_.handle()));
+        sqlite3_reset(prepared.get());
+    }
+    return written;
+}
+
+std::uint64_t Store::copy_sql_rows(const SqlRows& rows, const Control& control) {
+    const std::vector<std::string> known = columns_of(connection_, rows.table);
+    const std::vector<std::string> names = quote_known_columns(rows.table, rows.columns, known);
+    std::vector<std::string> places;
+    for (std::size_t number = 1; number <= names.size(); ++number) places.push_back(fmt::format("${}", number));
+    return run_sql_batch(fmt::format("INSERT INTO {} ({}) VALUES ({})", quote_identifier(rows.table),
+                                     fmt::join(names, ", "), fmt::join(places, ", ")),
+                         rows.rows, control);
 }
 
 }  // namespace marketdb::storage::sqlite
