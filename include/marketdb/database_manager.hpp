@@ -377,6 +377,7 @@ class DatabaseManager {
  private:
     template <class Row>
     friend class HistoryReader;
+    friend class CoverageLedger;  // behind coverage.hpp
     friend struct ManagerAccess;
     class Impl;
 

@@ -6,6 +6,8 @@
 #include <marketdb/bars.hpp>
 #include <marketdb/clock.hpp>
 #include <marketdb/config.hpp>
+#include <marketdb/coverage.hpp>
+#include <marketdb/coverage_claim.hpp>
 #include <marketdb/database_manager.hpp>
 #include <marketdb/deadline.hpp>
 #include <marketdb/error.hpp>

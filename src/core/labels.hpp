@@ -14,6 +14,10 @@ inline constexpr std::array<std::string_view, 4> kQuantityUnitLabels{"", "base",
 inline constexpr std::array<std::string_view, 3> kSideLabels{"", "buy", "sell"};
 inline constexpr std::array<std::string_view, 3> kFundingKindLabels{"", "predicted", "settled"};
 
+// Of these every value is known, so the first has a text too.
+inline constexpr std::array<std::string_view, 5> kCoverageKindLabels{"file", "feed", "declared", "copy", "gap"};
+inline constexpr std::array<std::string_view, 2> kClockLabels{"event", "received"};
+
 /// The label of a value; empty for one that the enumeration does not have.
 template <class Enum, std::size_t Count>
 [[nodiscard]] constexpr std::string_view label_of(const std::array<std::string_view, Count>& labels,

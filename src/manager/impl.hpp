@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -135,9 +136,18 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     template <class Row>
     awaitable<WriteResult> insert(std::vector<Row> rows, Deadline deadline,
                                   Write<Row> method = &Impl::write_batch<Row>);
+    template <class Row>
+    awaitable<WriteResult> insert_covered(std::vector<Row> rows, std::vector<CoverageClaim> claims, Deadline deadline);
     [[nodiscard]] SourceRegister& sources() noexcept { return sources_; }
     awaitable<SourceId> begin_source(Source source, Deadline deadline);
     awaitable<void> finish_source(SourceId id, std::int64_t rows, Deadline deadline);
+
+    // coverage_ledger.cpp
+    awaitable<void> claim(std::vector<CoverageClaim> claims, Deadline deadline);
+    awaitable<void> withdraw(CoverageFilter filter, Deadline deadline);
+    awaitable<void> withdraw_for_gap(CoverageClaim gap, Deadline deadline);
+    /// Errors: schema_mismatch  the database keeps none.
+    awaitable<std::vector<CoverageClaim>> claims(CoverageFilter filter, Deadline deadline);
 
     // latest.cpp
     template <class Row>
@@ -230,12 +240,16 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<Row> ensure(Row wanted, Look look, awaitable<Row> (Impl::*store)(Row, Deadline), Deadline deadline);
     [[nodiscard]] bool is_known_id(const storage::Table& table, std::int32_t id) const noexcept;
     [[nodiscard]] std::vector<UnknownId> unknown_ids(storage::RowSpan rows) const;
-    awaitable<WriteResult> write(storage::RowSpan rows, const std::vector<UnknownId>& unknown, Deadline deadline);
+    awaitable<WriteResult> write(storage::RowSpan rows, std::span<const CoverageClaim> claims,
+                                 const std::vector<UnknownId>& unknown, Deadline deadline);
     awaitable<void> require_known(storage::RowSpan rows, const std::vector<UnknownId>& unknown, Deadline deadline);
     awaitable<void> learn(storage::RowSpan rows, Deadline deadline);
     awaitable<void> add_zero_balances(std::vector<Balance>& snapshot, Deadline deadline);
     /// Errors: schema_mismatch  there is no table for rows that were set aside.
     void require_quarantine() const;
+    template <class Row>
+    awaitable<WriteResult> write_covered(std::vector<Row> rows, std::size_t folded, std::vector<UnknownId> unknown,
+                                         std::vector<CoverageClaim> claims, Deadline deadline);
 
     /// Asks the database for the newest row of each series and tells the cache; rows come in `rows`.
     awaitable<void> ask_latest(const storage::Table& table, const std::vector<storage::SeriesKey>& series,

@@ -137,6 +137,9 @@ awaitable<Removal> remove_source(Impl& impl, UndoOptions options, Deadline deadl
         source.kind = "undone";
         const auto* row = reinterpret_cast<const std::byte*>(&source);
         co_await impl.engine().update_one(storage::table_of<Source>(), row, deadline);
+        CoverageFilter claimed;
+        claimed.source = options.source;
+        co_await impl.engine().withdraw(claimed, deadline);
     }
     Remover remover(impl, options.dry_run);
     for (const Dataset dataset : kDatasets) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
@@ -119,11 +120,36 @@ awaitable<WriteResult> DatabaseManager::Impl::insert(std::vector<Row> rows, Dead
 template <class Row>
 awaitable<WriteResult> DatabaseManager::Impl::write_batch(std::vector<Row> rows, std::size_t folded,
                                                           std::vector<UnknownId> unknown, Deadline deadline) {
+    std::vector<CoverageClaim> none;
+    WriteResult result = co_await write_covered(std::move(rows), folded, std::move(unknown), std::move(none), deadline);
+    co_return result;
+}
+
+template <class Row>
+awaitable<WriteResult> DatabaseManager::Impl::write_covered(std::vector<Row> rows, std::size_t folded,
+                                                            std::vector<UnknownId> unknown,
+                                                            std::vector<CoverageClaim> claims, Deadline deadline) {
     const RowSpan span = storage::as_rows(rows);
-    WriteResult result = co_await write(span, unknown, deadline);
+    WriteResult result = co_await write(span, claims, unknown, deadline);
     result.folded += folded;
     co_return result;
 }
+
+template <class Row>
+awaitable<WriteResult> DatabaseManager::Impl::insert_covered(std::vector<Row> rows, std::vector<CoverageClaim> claims,
+                                                             Deadline deadline) {
+    if constexpr (std::is_same_v<Row, Trade>) storage::number_trades(rows);
+    std::vector<UnknownId> unknown = unknown_ids(storage::as_rows(rows));
+    const std::size_t folded = prepare(rows);
+    return start(&Impl::write_covered<Row>, deadline, std::move(rows), folded, std::move(unknown), std::move(claims));
+}
+
+template awaitable<WriteResult> DatabaseManager::Impl::insert_covered(std::vector<BookTicker>,
+                                                                      std::vector<CoverageClaim>, Deadline);
+template awaitable<WriteResult> DatabaseManager::Impl::insert_covered(std::vector<Trade>, std::vector<CoverageClaim>,
+                                                                      Deadline);
+template awaitable<WriteResult> DatabaseManager::Impl::insert_covered(std::vector<FundingRate>,
+                                                                      std::vector<CoverageClaim>, Deadline);
 
 awaitable<WriteResult> DatabaseManager::Impl::write_complete(std::vector<Balance> snapshot, std::size_t folded,
                                                              std::vector<UnknownId> unknown, Deadline deadline) {
@@ -151,18 +177,21 @@ awaitable<void> DatabaseManager::Impl::add_zero_balances(std::vector<Balance>& s
     }
 }
 
-awaitable<WriteResult> DatabaseManager::Impl::write(RowSpan rows, const std::vector<UnknownId>& unknown,
-                                                    Deadline deadline) {
+awaitable<WriteResult> DatabaseManager::Impl::write(RowSpan rows, std::span<const CoverageClaim> claims,
+                                                    const std::vector<UnknownId>& unknown, Deadline deadline) {
     WriteResult result;
     refuse_read_only();
     const bool is_dataset = rows.table->dataset.has_value();
     if (!is_dataset) require_quarantine();
-    if (rows.count == 0) co_return result;
+    if (rows.count == 0) {
+        if (!claims.empty()) co_await engine_->claim(claims, deadline);
+        co_return result;
+    }
     if (is_dataset) {
         co_await require_known(rows, unknown, deadline);
         co_await sources_.fill(rows, deadline);
     }
-    result = co_await engine_->write(rows, deadline);
+    result = co_await engine_->write(rows, claims, deadline);
     if (!is_dataset) co_return result;
     // What the database folded is not stored; the rows in front of it are as they are stored.
     rows.count -= result.folded;

@@ -14,6 +14,7 @@
 
 #include <marketdb/backup.hpp>
 #include <marketdb/config.hpp>
+#include <marketdb/coverage_claim.hpp>
 #include <marketdb/deadline.hpp>
 #include <marketdb/queries.hpp>
 #include <marketdb/sql.hpp>
@@ -66,6 +67,17 @@ struct RowChoice {
     SourceId source{};          ///< 0: of any. Else the table keeps sources.
 };
 
+/// The time of chosen rows, as claims have it. Not of balances.
+[[nodiscard]] inline CoverageFilter time_of(const RowChoice& choice) {
+    CoverageFilter filter;
+    filter.dataset = choice.table->dataset;
+    filter.symbol = SymbolId{choice.series.id};
+    filter.source = choice.source;
+    filter.start = choice.start;
+    filter.end = choice.end;
+    return filter;
+}
+
 /// What one transaction removed.
 struct Erased {
     std::uint64_t rows = 0;
@@ -111,8 +123,9 @@ struct Capabilities {
     bool unknown_side = true;
     bool unique_trades = true;
     bool dated_contracts = true;
-    bool own_tables = true;     ///< All of them are marketdb's own.
-    bool keeps_sources = true;  ///< Where rows come from, and rows that were set aside.
+    bool own_tables = true;      ///< All of them are marketdb's own.
+    bool keeps_sources = true;   ///< Where rows come from, and rows that were set aside.
+    bool keeps_coverage = true;  ///< Claims of what is complete.
 };
 
 /// A database engine, type-erased: rows with their descriptor go in, a sink takes rows out. All or nothing, errors and
@@ -134,8 +147,9 @@ class Engine {
 
     /// Upserts rows that are prepared (checked, sorted by key, no key twice). All or nothing, durable. Keeps `series`. Where the
     /// database keeps less than was given (Capabilities), the rows are then as they are stored, the first `count - folded`
-    /// of the span.
-    virtual awaitable<WriteResult> write(RowSpan rows, Deadline deadline) = 0;
+    /// of the span. Claims are stored in the same transaction (see `claim`).
+    virtual awaitable<WriteResult> write(RowSpan rows, std::span<const CoverageClaim> claims, Deadline deadline) = 0;
+    awaitable<WriteResult> write(RowSpan rows, Deadline deadline) { return write(rows, {}, deadline); }
     /// Inserts one row into a table with a generated id (exchanges, symbols, sources), sets the id (and created_at,
     /// updated_at where absent is not given) in it, and counts up reference_version where it is reference data.
     /// Errors: constraint  the natural key is there already.
@@ -162,6 +176,15 @@ class Engine {
     /// Counts the rows of the series where no count is kept; that reads all of them.
     virtual awaitable<void> count_rows(std::vector<SeriesInfo>&, Deadline) { co_return; }
 
+    // Nothing is stored or found where the database does not keep coverage.
+    /// Stores claims. One that touches others of the same series, clock, kind and source becomes one with them.
+    virtual awaitable<void> claim(std::span<const CoverageClaim> claims, Deadline deadline) = 0;
+    /// Takes a time of rows, by event time, out of the chosen claims. Of the received clock that is what these rows can have by the
+    /// skew of their series, and everything where the series has no rows.
+    virtual awaitable<void> withdraw(CoverageFilter filter, Deadline deadline) = 0;
+    /// The claims that have time in common with the filter's, by dataset, symbol, clock, start.
+    virtual awaitable<std::vector<CoverageClaim>> claims(CoverageFilter filter, Deadline deadline) = 0;
+
     virtual awaitable<std::uint64_t> count(RowChoice choice, Deadline deadline) = 0;
     /// Of each series of a dataset's table that has any: its rows from a moment on (absent: all), counted. By no order.
     virtual awaitable<std::vector<SeriesCount>> count_since(const Table& table, Timestamp start, Deadline deadline) = 0;
@@ -172,7 +195,7 @@ class Engine {
     /// partitions that go as a whole.
     virtual awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline) = 0;
     /// Drops the oldest partition that ends at the cut-off or before it, with its rows. Returns how many they were; nothing if
-    /// there is no such partition: to be called until then.
+    /// there is no such partition: to be called until then. All time before the cut-off goes out of the dataset's claims.
     ///
     /// Errors: timeout, unavailable  others used the partition until the deadline (without one: for a minute). unauthorized.
     virtual awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff,

@@ -44,6 +44,19 @@ constexpr std::string_view kCreateReferenceVersionSql = R"(CREATE TABLE "referen
   "version" INTEGER NOT NULL
 ) STRICT)";
 
+/// What is known to be complete, and what was missed: disjoint times of one source each.
+constexpr std::string_view kCreateCoverageSql = R"(CREATE TABLE "coverage" (
+  "dataset" TEXT NOT NULL,
+  "symbol_id" INTEGER NOT NULL,
+  "clock" TEXT NOT NULL CHECK ("clock" IN ('event', 'received')),
+  "kind" TEXT NOT NULL CHECK ("kind" IN ('file', 'feed', 'declared', 'copy', 'gap')),
+  "source_id" INTEGER NOT NULL,
+  "start_time" INTEGER NOT NULL,
+  "end_time" INTEGER NOT NULL,
+  PRIMARY KEY ("dataset", "symbol_id", "clock", "kind", "source_id", "start_time"),
+  CHECK ("start_time" < "end_time")
+) STRICT, WITHOUT ROWID)";
+
 /// A step that makes some tables; undone by dropping them in the other direction.
 Migration tables_step(std::uint32_t version, std::string_view name, std::span<const Table* const> tables) {
     Migration step;
@@ -80,6 +93,14 @@ std::vector<Migration> make_sqlite_migrations() {
     fourth.name = "checks of updates";
     fourth.min_reader = 3;
     fourth.min_writer = 3;
+    Migration& fifth = steps.emplace_back();  // A program that does not know it would remove rows that are claimed.
+    fifth.version = 5;
+    fifth.name = "coverage";
+    fifth.min_reader = 3;
+    fifth.min_writer = 5;
+    fifth.up.emplace_back(kCreateCoverageSql);
+    fifth.down.emplace_back(R"(DROP TABLE "coverage")");
+    fifth.keeps.emplace_back("coverage");
     for (Migration& step : steps) seal(step);
     return steps;
 }

@@ -256,13 +256,13 @@ TEST_P(OpeningShared, AnOlderSchemaIsMigratedOnlyIfTheConfigurationSaysSo) {
     close();
     {
         DatabaseManager manager(config());
-        expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); }, {"2", "4", "migrate"});
+        expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); }, {"2", "5", "migrate"});
         EXPECT_EQ(manager.wait(manager.migrate_status()).version, 2U) << "nothing was changed";
     }
     Config settings = config();
     settings.migrate = true;
     const auto manager = open(settings);
-    EXPECT_EQ(manager->wait(manager->migrate_status()).version, 4U);
+    EXPECT_EQ(manager->wait(manager->migrate_status()).version, 5U);
     EXPECT_NE(manager->find_exchange("ALPHA_SPOT"), nullptr);
 }
 
@@ -382,13 +382,13 @@ TEST_P(OpeningShared, DownUndoesStepsAndUpBringsThemBack) {
     become_owner();
     make_symbol();
     const std::vector<MigrationStep> undone = wait(db().migrate_down(1));
-    ASSERT_EQ(undone.size(), 3U);
-    EXPECT_EQ(undone[0].version, 4U) << "newest first";
-    EXPECT_EQ(undone[2].version, 2U);
+    ASSERT_EQ(undone.size(), 4U);
+    EXPECT_EQ(undone[0].version, 5U) << "newest first";
+    EXPECT_EQ(undone[3].version, 2U);
     close();
     DatabaseManager manager(config());
     EXPECT_EQ(manager.wait(manager.migrate_status()).version, 1U);
-    EXPECT_EQ(manager.wait(manager.migrate_up()).size(), 3U);
+    EXPECT_EQ(manager.wait(manager.migrate_up()).size(), 4U);
     manager.wait(manager.initialize());
     EXPECT_NE(manager.find_exchange("ALPHA_SPOT"), nullptr) << "what stayed is still there";
 }

@@ -97,11 +97,13 @@ TEST_F(PostgresRoles, TheWriterDoesItsWork) {
         "'2026-11-30Z'; DELETE FROM series");
     writer->run(
         "INSERT INTO sources (kind, name, started_at, rows) VALUES ('import', 'x', now(), 0);"
-        "INSERT INTO quarantined_rows VALUES (1, 1, 'trades', 'r', 't')");
+        "INSERT INTO quarantined_rows VALUES (1, 1, 'trades', 'r', 't');"
+        "INSERT INTO coverage VALUES ('trades', 1, 'event', 'file', 1, '2026-11-25Z', '2026-11-26Z');"
+        "UPDATE coverage SET end_time = '2026-11-27Z'; DELETE FROM coverage");
     writer->run("UPDATE partitioning SET width = 'day'");
     EXPECT_EQ(writer->number("SELECT marketdb_drop_partitions('book_ticker_snapshots', '2026-12-01Z')"), 1);
     writer->run("LISTEN " + quoted_identifier(writer->value("SELECT marketdb_reference_channel()")));
-    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 4);
+    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 5);
 }
 
 TEST_F(PostgresRoles, TheWriterOwnsNothingAndMayDoNothingElse) {
@@ -131,7 +133,7 @@ TEST_F(PostgresRoles, TheReaderSeesEverythingAndChangesNothing) {
     EXPECT_EQ(reader->value("SHOW default_transaction_read_only"), "on");
     for (const char* table : {"exchanges", "symbols", "sources", "series", "reference_version", "schema_migrations",
                               "partitioning", "book_ticker_snapshots", "trade_snapshots", "funding_rate_snapshots",
-                              "balance_snapshots", "quarantined_rows", "quotes", "latest_quotes", "funding",
+                              "balance_snapshots", "quarantined_rows", "coverage", "quotes", "latest_quotes", "funding",
                               "book_ticker_snapshots_2026_12", "marketdb_partitions('book_ticker_snapshots')"}) {
         EXPECT_NO_THROW(reader->run(std::string("SELECT * FROM ") + table));
     }

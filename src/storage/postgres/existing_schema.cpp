@@ -286,6 +286,7 @@ Capabilities capabilities_of(const PhysicalTables& tables, const Relations& rela
     able.dated_contracts = has_column(tables, table_of<Symbol>(), "expires_at");
     able.own_tables = false;
     able.keeps_sources = tables.contains(&table_of<Source>());
+    able.keeps_coverage = false;
     return able;
 }
 

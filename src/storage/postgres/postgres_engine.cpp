@@ -219,10 +219,24 @@ asio::awaitable<void> PostgresEngine::close_here() {
     co_return;
 }
 
-asio::awaitable<WriteResult> PostgresEngine::write(RowSpan rows, Deadline deadline) {
+asio::awaitable<WriteResult> PostgresEngine::write(RowSpan rows, std::span<const CoverageClaim> claims,
+                                                   Deadline deadline) {
     WriteResult result;
-    if (rows.count > 0) result = co_await run(store().write(rows, resolve(deadline)));
+    if (rows.count > 0) result = co_await run(store().write(rows, claims, resolve(deadline)));
     co_return result;
+}
+
+asio::awaitable<void> PostgresEngine::claim(std::span<const CoverageClaim> claims, Deadline deadline) {
+    co_await run(store().claim(claims, resolve(deadline)));
+}
+
+asio::awaitable<void> PostgresEngine::withdraw(CoverageFilter filter, Deadline deadline) {
+    co_await run(store().withdraw(filter, resolve(deadline)));
+}
+
+asio::awaitable<std::vector<CoverageClaim>> PostgresEngine::claims(CoverageFilter filter, Deadline deadline) {
+    std::vector<CoverageClaim> found = co_await run(store().claims(filter, resolve(deadline)));
+    co_return found;
 }
 
 asio::awaitable<void> PostgresEngine::insert_one(const Table& table, std::byte* row, Deadline deadline) {

@@ -36,7 +36,11 @@ class PostgresEngine final : public Engine {
     void abandon() noexcept override;
     [[nodiscard]] Capabilities capabilities() const noexcept override { return capabilities_; }
 
-    awaitable<WriteResult> write(RowSpan rows, Deadline deadline) override;
+    using Engine::write;
+    awaitable<WriteResult> write(RowSpan rows, std::span<const CoverageClaim> claims, Deadline deadline) override;
+    awaitable<void> claim(std::span<const CoverageClaim> claims, Deadline deadline) override;
+    awaitable<void> withdraw(CoverageFilter filter, Deadline deadline) override;
+    awaitable<std::vector<CoverageClaim>> claims(CoverageFilter filter, Deadline deadline) override;
     awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline) override;
     awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline) override;
     awaitable<void> change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns,

@@ -54,7 +54,7 @@ class Store {
     awaitable<void> prepare(Connection& connection, Deadline deadline);
 
     // store_write.cpp
-    awaitable<WriteResult> write(RowSpan rows, Deadline deadline);
+    awaitable<WriteResult> write(RowSpan rows, std::span<const CoverageClaim> claims, Deadline deadline);
     awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline);
     awaitable<bool> update_one(const Table& table, const std::byte* row, Deadline deadline);
     awaitable<Erased> erase(RowChoice choice, std::uint64_t limit, Deadline deadline);
@@ -68,6 +68,11 @@ class Store {
     awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline);
     awaitable<std::uint64_t> run_sql_batch(const SqlBatch& batch, Deadline deadline);
     awaitable<std::uint64_t> copy_sql_rows(const SqlRows& rows, Deadline deadline);
+
+    // store_coverage.cpp
+    awaitable<void> claim(std::span<const CoverageClaim> claims, Deadline deadline);
+    awaitable<void> withdraw(CoverageFilter filter, Deadline deadline);
+    awaitable<std::vector<CoverageClaim>> claims(CoverageFilter filter, Deadline deadline);
 
     // store_retention.cpp
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline);
@@ -105,20 +110,29 @@ class Store {
     /// Runs a statement that reads on a connection of the pool.
     awaitable<Result> ask(Step step, Deadline deadline);
 
-    awaitable<WriteResult> write_once(const PhysicalTable& table, RowSpan rows, bool copies, Deadline deadline);
-    awaitable<WriteResult> upsert(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    /// The statements that store claims, for the end of a transaction.
+    using Statements = std::vector<std::string>;
+    awaitable<WriteResult> write_once(const PhysicalTable& table, RowSpan rows, const Statements& claims, bool copies,
+                                      Deadline deadline);
+    awaitable<WriteResult> upsert(Connection& connection, const PhysicalTable& table, RowSpan rows,
+                                  const Statements& claims, Deadline deadline);
     awaitable<WriteResult> upsert_few(Connection& connection, const PhysicalTable& table, RowSpan rows,
                                       Deadline deadline);
-    awaitable<WriteResult> write_conformed(const PhysicalTable& table, RowSpan rows, Deadline deadline);
-    awaitable<WriteResult> copy(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<WriteResult> write_conformed(const PhysicalTable& table, RowSpan rows, const Statements& claims,
+                                           Deadline deadline);
+    awaitable<WriteResult> copy(Connection& connection, const PhysicalTable& table, RowSpan rows,
+                                const Statements& claims, Deadline deadline);
+    awaitable<bool> run_ledger(Connection& connection, const Statements& statements, Deadline deadline);
+    [[nodiscard]] Statements claim_statements(std::span<const CoverageClaim> claims) const;
     awaitable<std::optional<std::int64_t>> write_row(const PhysicalTable& table, const std::byte* row, Step step,
                                                      Deadline deadline);
     awaitable<std::optional<std::int64_t>> run_and_commit(Connection& connection, Step step, Deadline deadline);
-    awaitable<Erased> erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
+    awaitable<Erased> erase(Connection& connection, const PhysicalTable& table, const RowChoice& choice,
                             std::string_view sql, Deadline deadline);
     /// Whether whole partitions of a table may go: those that our schema makes by itself.
     [[nodiscard]] bool drops_partitions(const PhysicalTable& table) const;
-    awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, Step step, Deadline deadline);
+    awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, Step step, Step withdraws,
+                                                      Deadline deadline);
     awaitable<void> ensure_partitions(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] TimeRange range_to_read(const PhysicalTable& table, RowSpan rows) const;
     [[nodiscard]] Remedy remedy_for(const std::exception_ptr& failure, bool copied) const;

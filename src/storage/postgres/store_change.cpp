@@ -12,6 +12,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "storage/postgres/coverage_sql.hpp"
 #include "storage/postgres/existing_rows.hpp"
 #include "storage/postgres/row_codec.hpp"
 #include "storage/postgres/statements.hpp"
@@ -282,8 +283,11 @@ asio::awaitable<WriteResult> Store::move_within(Connection& connection, const Ph
     result.updated = written - result.inserted;
     result.unchanged = count - written;
     const std::string shrink = shrink_series_sql(table, schema(), from, count);
-    const Step shrinks{shrink};
-    const std::span<const Step> last(&shrinks, 1);
+    CoverageFilter claimed;
+    claimed.dataset = logical.dataset;
+    claimed.symbol = SymbolId{from.id};
+    const std::string withdraw = withdraw_sql(schema(), claimed);
+    const std::array last{Step{shrink}, Step{withdraw}};
     co_await commit(connection, last, deadline);
     co_return result;
 }

@@ -12,6 +12,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "storage/postgres/coverage_sql.hpp"
 #include "storage/postgres/server_error.hpp"
 #include "storage/postgres/store.hpp"
 
@@ -89,7 +90,12 @@ asio::awaitable<std::optional<std::uint64_t>> Store::drop_partition(const Table&
     parameters.add(table.table->name);
     parameters.add(cutoff);
     const Step step{sql, &parameters, false};
-    auto body = [&](Connection& connection) { return drop_once(connection, step, deadline); };
+    CoverageFilter gone;
+    gone.dataset = logical.dataset;
+    gone.end = cutoff;
+    const std::string withdraw = withdraw_sql(schema(), gone);
+    const Step withdraws{withdraw};
+    auto body = [&](Connection& connection) { return drop_once(connection, step, withdraws, deadline); };
     const bool has_deadline = deadline.at != Deadline::never().at;
     const auto until = has_deadline ? deadline.at : steady_clock::now() + kPatienceWhileBusy;
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -116,13 +122,16 @@ asio::awaitable<std::optional<std::uint64_t>> Store::drop_partition(const Table&
     }
 }
 
-asio::awaitable<std::optional<std::uint64_t>> Store::drop_once(Connection& connection, Step step, Deadline deadline) {
+asio::awaitable<std::optional<std::uint64_t>> Store::drop_once(Connection& connection, Step step, Step withdraws,
+                                                               Deadline deadline) {
     // Whatever the role's default is: another level would not see the rows that are written meanwhile.
     const std::vector<Step> steps{{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED"}, step};
     const std::vector<Result> answers = co_await begin(connection, steps, deadline);
     std::optional<std::uint64_t> rows;
     if (!answers.back().is_null(0, 0)) rows = static_cast<std::uint64_t>(answers.back().integer(0, 0));
-    co_await commit(connection, deadline);
+    // After the rows: what others claimed until the partition was locked goes with it.
+    const std::span<const Step> last(&withdraws, rows ? 1 : 0);
+    co_await commit(connection, last, deadline);
     co_return rows;
 }
 

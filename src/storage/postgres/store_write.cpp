@@ -7,6 +7,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "storage/postgres/coverage_sql.hpp"
 #include "storage/postgres/existing_rows.hpp"
 #include "storage/postgres/row_codec.hpp"
 #include "storage/postgres/server_error.hpp"
@@ -75,27 +76,29 @@ void stamp(const Table& table, std::byte* row, std::string_view name, Timestamp 
 
 }  // namespace
 
-asio::awaitable<WriteResult> Store::write(RowSpan rows, Deadline deadline) {
+asio::awaitable<WriteResult> Store::write(RowSpan rows, std::span<const CoverageClaim> claims, Deadline deadline) {
     const PhysicalTable& table = physical(*rows.table);
+    const Statements statements = claim_statements(claims);
     Conformed conformed;
     if (!table.is_own()) {
         conformed = conform(table, rows, config_.allow_rounding);
         rows.count = conformed.count;
     }
-    WriteResult result = co_await write_conformed(table, rows, deadline);
+    WriteResult result = co_await write_conformed(table, rows, statements, deadline);
     result.folded += conformed.folded;
     result.rounded += conformed.rounded;
     co_return result;
 }
 
-asio::awaitable<WriteResult> Store::write_conformed(const PhysicalTable& table, RowSpan rows, Deadline deadline) {
+asio::awaitable<WriteResult> Store::write_conformed(const PhysicalTable& table, RowSpan rows, const Statements& claims,
+                                                    Deadline deadline) {
     bool copies = is_worth_copying(table, rows);
     for (int new_partitions = 0;;) {
         std::exception_ptr failure;
         WriteResult result;
         try {
             co_await ensure_partitions(table, rows, deadline);
-            result = co_await write_once(table, rows, copies, deadline);
+            result = co_await write_once(table, rows, claims, copies, deadline);
         } catch (...) {
             failure = std::current_exception();
         }
@@ -140,12 +143,13 @@ asio::awaitable<void> Store::ensure_partitions(const PhysicalTable& table, RowSp
     co_await on_connection(pool_, body, deadline);
 }
 
-asio::awaitable<WriteResult> Store::write_once(const PhysicalTable& table, RowSpan rows, bool copies,
-                                               Deadline deadline) {
+asio::awaitable<WriteResult> Store::write_once(const PhysicalTable& table, RowSpan rows, const Statements& claims,
+                                               bool copies, Deadline deadline) {
     auto body = [&](Connection& connection) {
         if (!table.is_own()) return upsert_existing(connection, table, rows, deadline);
-        if (rows.count <= kFewRows) return upsert_few(connection, table, rows, deadline);
-        return copies ? copy(connection, table, rows, deadline) : upsert(connection, table, rows, deadline);
+        if (rows.count <= kFewRows && claims.empty()) return upsert_few(connection, table, rows, deadline);
+        return copies ? copy(connection, table, rows, claims, deadline)
+                      : upsert(connection, table, rows, claims, deadline);
     };
     WriteResult result = co_await on_connection(pool_, body, deadline);
     co_return result;
@@ -187,7 +191,7 @@ asio::awaitable<WriteResult> Store::upsert_few(Connection& connection, const Phy
 /// How many rows of an upsert were inserted is asked for with the next statement; of the last one with the commit, and not at all
 /// if it wrote none.
 asio::awaitable<WriteResult> Store::upsert(Connection& connection, const PhysicalTable& table, RowSpan rows,
-                                           Deadline deadline) {
+                                           const Statements& claims, Deadline deadline) {
     WriteResult result;
     Parameters parameters;
     const Step ask_inserted{kInsertedSql, nullptr, true};
@@ -229,7 +233,9 @@ asio::awaitable<WriteResult> Store::upsert(Connection& connection, const Physica
         upserted = static_cast<std::uint64_t>(answers.front().integer(0, 0));
     }
     const bool asks = upserted > 0 && table.table->dataset;
-    const std::span<const Step> last(&ask_inserted, asks ? 1 : 0);
+    std::vector<Step> last;
+    if (asks) last.push_back(ask_inserted);
+    for (const std::string& claim : claims) last.push_back({claim});
     const std::vector<Result> answers = co_await commit(connection, last, deadline);
     const std::uint64_t inserted = asks ? static_cast<std::uint64_t>(answers[0].integer(0, 0)) : upserted;
     note_part(part, inserted, updated + upserted - inserted, result);
@@ -264,7 +270,7 @@ void Store::note_part(RowSpan rows, std::uint64_t inserted, std::uint64_t update
 }
 
 asio::awaitable<WriteResult> Store::copy(Connection& connection, const PhysicalTable& table, RowSpan rows,
-                                         Deadline deadline) {
+                                         const Statements& claims, Deadline deadline) {
     std::string begins = begin_for_copy() + texts(table).copy_in;
     co_await connection.begin_copy(std::move(begins), deadline);
     std::string bytes(kCopyHeader);
@@ -280,7 +286,9 @@ asio::awaitable<WriteResult> Store::copy(Connection& connection, const PhysicalT
         throw Error(ErrorCode::internal, fmt::format("{}: {} rows were sent and {} arrived; nothing was stored",
                                                      table.name, rows.count, counted));
     }
-    co_await commit(connection, deadline);
+    std::vector<Step> last;
+    for (const std::string& claim : claims) last.push_back({claim});
+    co_await commit(connection, last, deadline);
     WriteResult result;
     result.inserted = rows.count;
     co_return result;
@@ -453,13 +461,13 @@ asio::awaitable<std::optional<std::int64_t>> Store::run_and_commit(Connection& c
 asio::awaitable<Erased> Store::erase(RowChoice choice, std::uint64_t limit, Deadline deadline) {
     const PhysicalTable& table = physical(*choice.table);
     const std::string sql = erase_sql(table, choice, limit);
-    auto body = [&](Connection& connection) { return erase(connection, table, choice.series, sql, deadline); };
+    auto body = [&](Connection& connection) { return erase(connection, table, choice, sql, deadline); };
     const Erased erased = co_await transact(pool_, body, deadline);
     own_rows_ -= static_cast<std::int64_t>(erased.rows);
     co_return erased;
 }
 
-asio::awaitable<Erased> Store::erase(Connection& connection, const PhysicalTable& table, const SeriesKey& series,
+asio::awaitable<Erased> Store::erase(Connection& connection, const PhysicalTable& table, const RowChoice& choice,
                                      std::string_view sql, Deadline deadline) {
     const Step step{sql};
     const std::span<const Step> steps(&step, 1);
@@ -467,11 +475,15 @@ asio::awaitable<Erased> Store::erase(Connection& connection, const PhysicalTable
     Erased erased;
     erased.rows = static_cast<std::uint64_t>(answers.front().integer(0, 0));
     erased.next = answers.front().time(0, 1);
-    const bool is_counted = erased.rows > 0 && table.is_own();
-    const std::string shrink = is_counted ? shrink_series_sql(table, schema(), series, erased.rows) : std::string();
-    const Step last{shrink};
-    const std::span<const Step> keeps(&last, is_counted ? 1 : 0);
-    co_await commit(connection, keeps, deadline);
+    Statements keeps;
+    // In the order in which a write takes its locks: rows, series, claims.
+    if (erased.rows > 0 && table.is_own()) {
+        keeps.push_back(shrink_series_sql(table, schema(), choice.series, erased.rows));
+        if (table.table->dataset != Dataset::balances) keeps.push_back(withdraw_sql(schema(), time_of(choice)));
+    }
+    std::vector<Step> last;
+    for (const std::string& statement : keeps) last.push_back({statement});
+    co_await commit(connection, last, deadline);
     co_return erased;
 }
 

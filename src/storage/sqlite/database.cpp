@@ -45,8 +45,26 @@ void Database::note_damage(std::string_view text) {
     if (damage_.empty()) damage_ = text;
 }
 
-WriteResult Database::write(RowSpan rows, const Control& control) {
-    return in_transaction(control, [&] { return store_->write(rows, control); });
+WriteResult Database::write(RowSpan rows, const Control& control, std::span<const CoverageClaim> claims) {
+    return in_transaction(control, [&] {
+        const WriteResult result = store_->write(rows, control);
+        store_->claim(claims);
+        return result;
+    });
+}
+
+void Database::claim(std::span<const CoverageClaim> claims, const Control& control) {
+    in_transaction(control, [&] {
+        store_->claim(claims);
+        return true;
+    });
+}
+
+void Database::withdraw(const CoverageFilter& filter, const Control& control) {
+    in_transaction(control, [&] {
+        store_->withdraw(filter);
+        return true;
+    });
 }
 
 void Database::insert_one(const Table& table, std::byte* row, const Control& control) {

@@ -51,7 +51,9 @@ class Database {
     /// After it nothing is written any more: each write fails with `corrupt` and this text.
     void note_damage(std::string_view text);
 
-    WriteResult write(RowSpan rows, const Control& control);
+    WriteResult write(RowSpan rows, const Control& control, std::span<const CoverageClaim> claims = {});
+    void claim(std::span<const CoverageClaim> claims, const Control& control);
+    void withdraw(const CoverageFilter& filter, const Control& control);
     void insert_one(const Table& table, std::byte* row, const Control& control);
     bool update_one(const Table& table, const std::byte* row, const Control& control);
     void change_rows(RowSpan added, RowSpan changed, std::span<const ColumnSet> columns, const Control& control);

@@ -146,10 +146,11 @@ void SqliteEngine::finish_close(Deadline deadline) noexcept {
     for (Job* waiter : waiters) waiter->complete();
 }
 
-asio::awaitable<WriteResult> SqliteEngine::write(RowSpan rows, Deadline deadline) {
+asio::awaitable<WriteResult> SqliteEngine::write(RowSpan rows, std::span<const CoverageClaim> claims,
+                                                 Deadline deadline) {
     WriteResult result;
     if (rows.count == 0) co_return result;
-    auto work = [&result, &rows](JobContext& context) { result = context.database.write(rows, context.control); };
+    auto work = [&](JobContext& context) { result = context.database.write(rows, context.control, claims); };
     Job job(resolve(deadline), work);
     co_await run(Lane::writer, Need::open, job);
     co_return result;
@@ -208,6 +209,26 @@ asio::awaitable<std::vector<SeriesInfo>> SqliteEngine::series(std::optional<Data
     Job job(resolve(deadline), work);
     co_await run(Lane::readers, Need::open, job);
     co_return result;
+}
+
+asio::awaitable<void> SqliteEngine::claim(std::span<const CoverageClaim> claims, Deadline deadline) {
+    auto work = [&](JobContext& context) { context.database.claim(claims, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+}
+
+asio::awaitable<void> SqliteEngine::withdraw(CoverageFilter filter, Deadline deadline) {
+    auto work = [&](JobContext& context) { context.database.withdraw(filter, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+}
+
+asio::awaitable<std::vector<CoverageClaim>> SqliteEngine::claims(CoverageFilter filter, Deadline deadline) {
+    std::vector<CoverageClaim> found;
+    auto work = [&](JobContext& context) { found = context.store->claims(filter); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::readers, Need::open, job);
+    co_return found;
 }
 
 asio::awaitable<std::uint64_t> SqliteEngine::count(RowChoice choice, Deadline deadline) {

@@ -42,6 +42,9 @@ class Store {
     ///
     /// Errors: unknown_symbol, unknown_exchange  names row and id. constraint  names table, row and column.
     WriteResult write(RowSpan rows, const Control& control);
+    void claim(std::span<const CoverageClaim> claims);
+    void withdraw(const CoverageFilter& filter);
+    [[nodiscard]] std::vector<CoverageClaim> claims(const CoverageFilter& filter);
     /// Sets the generated id, and created_at and updated_at where the table has them and they are absent, to `now`.
     /// Errors: constraint  the natural key is there already. As `write`.
     void insert_one(const Table& table, std::byte* row, Timestamp now);

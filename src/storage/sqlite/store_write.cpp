@@ -6,6 +6,7 @@
 
 #include "storage/sql.hpp"
 #include "storage/sqlite/choice_binding.hpp"
+#include "storage/sqlite/coverage_ledger.hpp"
 #include "storage/sqlite/row_codec.hpp"
 #include "storage/sqlite/series_keeper.hpp"
 #include "storage/sqlite/store.hpp"
@@ -76,6 +77,12 @@ WriteResult Store::write(RowSpan rows, const Control& control) {
     tally.flush();
     return result;
 }
+
+void Store::claim(std::span<const CoverageClaim> claims) { add_claims(connection_, claims); }
+
+void Store::withdraw(const CoverageFilter& filter) { withdraw_claims(connection_, filter); }
+
+std::vector<CoverageClaim> Store::claims(const CoverageFilter& filter) { return read_claims(connection_, filter); }
 
 bool Store::insert_row(Statement& insert, const std::byte* row, const Table& table, std::size_t index) {
     bind_row(insert, row, table);
@@ -186,6 +193,7 @@ Erased Store::erase(const RowChoice& choice, std::uint64_t limit) {
     bound->reset();
     erase->step();
     erased.rows = static_cast<std::uint64_t>(sqlite3_changes64(connection_.handle()));
+    if (erased.rows > 0 && table.dataset != Dataset::balances) withdraw(time_of(choice));
     shrink_series(connection_, table, choice.series, erased.rows);
     return erased;
 }

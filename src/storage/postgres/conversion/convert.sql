@@ -242,7 +242,7 @@ BEGIN
                                    'balance_snapshots')
                GROUP BY acl.grantee LOOP
         IF who.reads && tables THEN
-            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations}'::text[] LOOP
+            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations,coverage}'::text[] LOOP
                 EXECUTE format('GRANT SELECT ON %I.%I TO %s', {schema_text}, one, who.name);
             END LOOP;
         END IF;
@@ -256,18 +256,20 @@ BEGIN
             EXECUTE format('GRANT SELECT ON %I.funding TO %s', {schema_text}, who.name);
         END IF;
         IF who.inserts && tables THEN
-            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations}'::text[] LOOP
+            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations,coverage}'::text[] LOOP
                 EXECUTE format('GRANT SELECT ON %I.%I TO %s', {schema_text}, one, who.name);
             END LOOP;
             -- A trigger looks for the ids of new rows, where a foreign key did.
             EXECUTE format('GRANT SELECT (id) ON %1$I.symbols, %1$I.exchanges TO %2$s', {schema_text}, who.name);
             EXECUTE format('GRANT INSERT, UPDATE ON %1$I.sources, %1$I.series TO %2$s', {schema_text}, who.name);
             EXECUTE format('GRANT INSERT ON %I.quarantined_rows TO %s', {schema_text}, who.name);
+            EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %I.coverage TO %s', {schema_text}, who.name);
             EXECUTE format('GRANT EXECUTE ON FUNCTION %I.marketdb_ensure_partitions(text, timestamptz, timestamptz) TO %s',
                            {schema_text}, who.name);
         END IF;
         IF who.deletes && tables THEN
             EXECUTE format('GRANT DELETE ON %I.series TO %s', {schema_text}, who.name);
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.coverage TO %s', {schema_text}, who.name);
         END IF;
         IF who.deletes @> partitioned THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %I.marketdb_drop_partitions(text, timestamptz) TO %s', {schema_text}, who.name);

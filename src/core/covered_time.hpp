@@ -1,0 +1,25 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include <marketdb/coverage_claim.hpp>
+
+#include "core/intervals.hpp"
+
+/// What claims come to. Pure functions.
+namespace marketdb::core {
+
+/// Calls `use` with the claims of each series on each clock; they come together in `claims`.
+void for_each_series(std::span<const CoverageClaim> claims,
+                     const std::function<void(std::span<const CoverageClaim>)>& use);
+
+/// The gaps of one series and clock that count, within `range`: what no claim of another source covers.
+[[nodiscard]] std::vector<CoverageClaim> counting_gaps(std::span<const CoverageClaim> claims, const Interval& range);
+/// The covered time of one series and clock, within `range`.
+/// @param source  Only by its claims; 0: by all.
+[[nodiscard]] std::vector<CoveredTime> covered_time(std::span<const CoverageClaim> claims, SourceId source,
+                                                    const Interval& range);
+
+}  // namespace marketdb::core

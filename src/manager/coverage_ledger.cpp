@@ -1,0 +1,97 @@
+#include "manager/coverage_ledger.hpp"
+
+#include <utility>
+
+#include <marketdb/error.hpp>
+
+#include "manager/impl.hpp"
+
+namespace marketdb {
+namespace {
+
+using boost::asio::awaitable;
+
+void check_claims(const std::vector<CoverageClaim>& claims) {
+    for (const CoverageClaim& claim : claims) {
+        if (claim.dataset == Dataset::balances) {
+            throw Error(ErrorCode::invalid_argument, "coverage of balances is not kept");
+        }
+        const bool are_times = is_storable(claim.start) && is_present(claim.end);
+        if (are_times && claim.start < claim.end) continue;
+        throw Error(ErrorCode::invalid_argument,
+                    "a claim of coverage: expected a start from 1970-01-01T00:00:00Z on and an end after it");
+    }
+}
+
+}  // namespace
+
+awaitable<void> DatabaseManager::Impl::claim(std::vector<CoverageClaim> claims, Deadline deadline) {
+    refuse_read_only();
+    if (!claims.empty()) co_await engine_->claim(claims, deadline);
+}
+
+awaitable<void> DatabaseManager::Impl::withdraw(CoverageFilter filter, Deadline deadline) {
+    refuse_read_only();
+    co_await engine_->withdraw(filter, deadline);
+}
+
+awaitable<void> DatabaseManager::Impl::withdraw_for_gap(CoverageClaim gap, Deadline deadline) {
+    refuse_read_only();
+    CoverageFilter filter;
+    filter.dataset = gap.dataset;
+    filter.symbol = gap.symbol;
+    filter.start = gap.start;
+    filter.end = gap.end;
+    if (gap.clock == ClockKind::received) {
+        // The event times of all rows that could have been received then.
+        const std::vector<storage::SeriesInfo> stored = co_await engine_->series(gap.dataset, deadline);
+        for (const storage::SeriesInfo& series : stored) {
+            if (series.series.id != static_cast<std::int32_t>(gap.symbol)) continue;
+            filter.start -= std::chrono::microseconds(series.max_skew_us);
+            filter.end -= std::chrono::microseconds(series.min_skew_us);
+        }
+    }
+    co_await engine_->withdraw(filter, deadline);
+}
+
+awaitable<std::vector<CoverageClaim>> DatabaseManager::Impl::claims(CoverageFilter filter, Deadline deadline) {
+    if (!engine_->capabilities().keeps_coverage) {
+        throw Error(ErrorCode::schema_mismatch, config_.redacted_url() +
+                                                    ": an existing schema keeps no coverage; `marketdb migrate up` "
+                                                    "makes a schema of it that does");
+    }
+    std::vector<CoverageClaim> found = co_await engine_->claims(filter, deadline);
+    co_return found;
+}
+
+template <class Row>
+awaitable<WriteResult> CoverageLedger::insert(std::vector<Row> rows, std::vector<CoverageClaim> claims,
+                                              Deadline deadline) {
+    check_claims(claims);
+    return impl_->insert_covered(std::move(rows), std::move(claims), deadline);
+}
+
+template awaitable<WriteResult> CoverageLedger::insert(std::vector<BookTicker>, std::vector<CoverageClaim>, Deadline);
+template awaitable<WriteResult> CoverageLedger::insert(std::vector<Trade>, std::vector<CoverageClaim>, Deadline);
+template awaitable<WriteResult> CoverageLedger::insert(std::vector<FundingRate>, std::vector<CoverageClaim>, Deadline);
+
+awaitable<void> CoverageLedger::claim(std::vector<CoverageClaim> claims, Deadline deadline) {
+    check_claims(claims);
+    return impl_->start(&DatabaseManager::Impl::claim, deadline, std::move(claims));
+}
+
+awaitable<void> CoverageLedger::withdraw(CoverageFilter filter, Deadline deadline) {
+    return impl_->start(&DatabaseManager::Impl::withdraw, deadline, filter);
+}
+
+awaitable<void> CoverageLedger::withdraw_for_gap(CoverageClaim gap, Deadline deadline) {
+    return impl_->start(&DatabaseManager::Impl::withdraw_for_gap, deadline, gap);
+}
+
+awaitable<std::vector<CoverageClaim>> CoverageLedger::claims(CoverageFilter filter, Deadline deadline) {
+    return impl_->start(&DatabaseManager::Impl::claims, deadline, filter);
+}
+
+bool CoverageLedger::is_kept() const noexcept { return impl_->engine().capabilities().keeps_coverage; }
+
+}  // namespace marketdb

@@ -1,0 +1,69 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/labels.hpp"
+#include "storage/postgres/coverage_sql.hpp"
+#include "storage/postgres/store.hpp"
+
+namespace marketdb::storage::postgres {
+
+namespace asio = boost::asio;
+
+namespace {
+
+CoverageClaim claim_of(const Result& rows, int row) {
+    CoverageClaim claim;
+    claim.dataset = parse_dataset(rows.bytes(row, 0));
+    claim.symbol = SymbolId{static_cast<std::int32_t>(rows.integer(row, 1))};
+    claim.clock = rows.bytes(row, 2) == core::kClockLabels[0] ? ClockKind::event : ClockKind::received;
+    const auto kind = std::find(core::kCoverageKindLabels.begin(), core::kCoverageKindLabels.end(), rows.bytes(row, 3));
+    claim.kind = static_cast<CoverageKind>(kind - core::kCoverageKindLabels.begin());
+    claim.source = SourceId{static_cast<std::int32_t>(rows.integer(row, 4))};
+    claim.start = rows.time(row, 5);
+    claim.end = rows.time(row, 6);
+    return claim;
+}
+
+}  // namespace
+
+Store::Statements Store::claim_statements(std::span<const CoverageClaim> claims) const {
+    Statements statements;
+    if (catalogue_.is_existing()) return statements;
+    for (const CoverageClaim& claim : claims) statements.push_back(claim_sql(schema(), claim));
+    return statements;
+}
+
+asio::awaitable<void> Store::claim(std::span<const CoverageClaim> claims, Deadline deadline) {
+    const Statements statements = claim_statements(claims);
+    if (statements.empty()) co_return;
+    auto body = [&](Connection& connection) { return run_ledger(connection, statements, deadline); };
+    co_await transact(pool_, body, deadline);
+}
+
+asio::awaitable<void> Store::withdraw(CoverageFilter filter, Deadline deadline) {
+    if (catalogue_.is_existing()) co_return;
+    const Statements statements(1, withdraw_sql(schema(), filter));
+    auto body = [&](Connection& connection) { return run_ledger(connection, statements, deadline); };
+    co_await transact(pool_, body, deadline);
+}
+
+asio::awaitable<bool> Store::run_ledger(Connection& connection, const Statements& statements, Deadline deadline) {
+    std::vector<Step> steps;
+    steps.reserve(statements.size());
+    for (const std::string& statement : statements) steps.push_back({statement});
+    co_await begin(connection, steps, deadline);
+    co_await commit(connection, deadline);
+    co_return true;
+}
+
+asio::awaitable<std::vector<CoverageClaim>> Store::claims(CoverageFilter filter, Deadline deadline) {
+    std::vector<CoverageClaim> found;
+    if (catalogue_.is_existing()) co_return found;
+    const std::string sql = claims_sql(schema(), filter);
+    const Step step{sql, nullptr, false};
+    const Result rows = co_await ask(step, deadline);
+    for (int row = 0; row < rows.rows(); ++row) found.push_back(claim_of(rows, row));
+    co_return found;
+}
+
+}  // namespace marketdb::storage::postgres

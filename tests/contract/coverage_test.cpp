@@ -1,0 +1,196 @@
+#include "coverage_fixture.hpp"
+
+/// The ledger: what is stored of claims, what they come to, and how they shrink.
+namespace marketdb::testing {
+namespace {
+
+MARKETDB_COVERAGE_SUITE(Coverage);
+MARKETDB_SHARED_COVERAGE_SUITE(CoverageShared);
+MARKETDB_CONTRACT_SUITE(CoverageAnywhere);
+
+TEST_P(Coverage, ClaimsOfOneSourceThatTouchBecomeOne) {
+    const SymbolId symbol = make_symbol().id;
+    store_covered({quote(symbol, kNoon, 1, 2)}, {claim(symbol, kNoon, kNoon + 1s)});
+    store_covered({quote(symbol, kNoon + 5s, 1, 2)}, {claim(symbol, kNoon + 4s, kNoon + 6s)});
+    EXPECT_EQ(claims(),
+              (Lines{"book-tickers event file +0ms .. +1000ms", "book-tickers event file +4000ms .. +6000ms"}));
+    store_covered({}, {claim(symbol, kNoon + 1s, kNoon + 4s)});
+    EXPECT_EQ(claims(), Lines{"book-tickers event file +0ms .. +6000ms"});
+    store_covered({}, {claim(symbol, kNoon + 2s, kNoon + 3s)});
+    EXPECT_EQ(claims(), Lines{"book-tickers event file +0ms .. +6000ms"}) << "what is claimed already changes nothing";
+}
+
+TEST_P(Coverage, SourcesClocksAndSeriesStayApartAndComeTogetherWhenAsked) {
+    const SymbolId symbol = make_symbol().id;
+    const SymbolId other = make_symbol("ETH").id;
+    store_covered({}, {claim(symbol, kNoon, kNoon + 2s, SourceId{1}), claim(other, kNoon, kNoon + 1s, SourceId{1}),
+                       claim(symbol, kNoon + 1s, kNoon + 3s, SourceId{2}, CoverageKind::copy),
+                       claim(symbol, kNoon + 5s, kNoon + 6s, SourceId{2}, CoverageKind::copy),
+                       claim(symbol, kNoon, kNoon + 9s, SourceId{1}, CoverageKind::file, ClockKind::received)});
+    EXPECT_EQ(claims().size(), 5U);
+    CoverageFilter filter;
+    filter.symbol = symbol;
+    EXPECT_EQ(coverage(filter),
+              (Lines{"book-tickers event +0ms .. +3000ms file copy", "book-tickers event +5000ms .. +6000ms copy",
+                     "book-tickers received +0ms .. +9000ms file"}));
+    filter.clock = ClockKind::event;
+    filter.start = kNoon + 2s;
+    filter.end = kNoon + 5500ms;
+    EXPECT_EQ(coverage(filter),
+              (Lines{"book-tickers event +2000ms .. +3000ms copy", "book-tickers event +5000ms .. +5500ms copy"}));
+    filter.source = SourceId{1};
+    EXPECT_EQ(coverage(filter), Lines{});
+    filter.dataset = Dataset::book_tickers;
+    filter.source = {};
+    const CoverageShare share = wait(get_coverage_share(db(), filter));
+    EXPECT_EQ(share.asked, 3500ms);
+    EXPECT_EQ(share.covered, 1500ms);
+    EXPECT_FALSE(share.is_complete());
+}
+
+TEST_P(Coverage, RowsThatAreRefusedTakeTheirClaimWithThem) {
+    const SymbolId symbol = make_symbol().id;
+    BookTicker nobody = quote(SymbolId{4711}, kNoon, 1, 2);
+    expect_error(ErrorCode::unknown_symbol, [&] { store_covered({nobody}, {claim(symbol, kNoon, kNoon + 1s)}); });
+    expect_error(ErrorCode::invalid_argument,
+                 [&] { store_covered({quote(symbol, kNoon, 1, 2)}, {claim(symbol, kNoon, kNoon)}); }, {"end after it"});
+    CoverageClaim of_balances = claim(symbol, kNoon, kNoon + 1s);
+    of_balances.dataset = Dataset::balances;
+    expect_error(ErrorCode::invalid_argument, [&] { store_covered({}, {of_balances}); }, {"balances"});
+    EXPECT_EQ(claims(), Lines{});
+    EXPECT_EQ(stored_quotes(), Lines{});
+}
+
+TEST_P(Coverage, WhatIsWithdrawnIsTakenOutOfEveryClaim) {
+    const SymbolId symbol = make_symbol().id;
+    BookTicker row = quote(symbol, kNoon, 1, 2);
+    row.received_at = kNoon + 100ms;
+    store_covered({row}, {claim(symbol, kNoon, kNoon + 9s), claim(symbol, kNoon + 3s, kNoon + 4s, SourceId{2}),
+                          claim(symbol, kNoon, kNoon + 9s, SourceId{1}, CoverageKind::file, ClockKind::received)});
+    CoverageFilter filter;
+    filter.dataset = Dataset::book_tickers;
+    filter.symbol = symbol;
+    filter.start = kNoon + 2s;
+    filter.end = kNoon + 5s;
+    wait(withdraw_coverage(db(), filter));
+    EXPECT_EQ(claims(),
+              (Lines{"book-tickers event file +0ms .. +2000ms", "book-tickers event file +5000ms .. +9000ms",
+                     "book-tickers received file +0ms .. +2100ms", "book-tickers received file +5100ms .. +9000ms"}))
+        << "rows of that time were received 100 ms later";
+    filter = {};
+    filter.source = SourceId{1};
+    wait(withdraw_coverage(db(), filter));
+    EXPECT_EQ(claims(), Lines{});
+}
+
+TEST_P(Coverage, CleanupTakesTheTimeOfTheRowsOutOfTheClaims) {
+    const SymbolId symbol = make_symbol().id;
+    BookTicker old = quote(symbol, kNoon - 50 * 24h, 1, 2);
+    BookTicker young = quote(symbol, kNoon - 1h, 1, 2);
+    old.received_at = old.timestamp + 1s;
+    young.received_at = young.timestamp + 1s;
+    const SymbolId gone = make_symbol("ETH").id;
+    BookTicker last_of_its_kind = quote(gone, kNoon - 50 * 24h, 1, 2);
+    last_of_its_kind.received_at = kNoon;
+    store_covered({old, young, last_of_its_kind},
+                  {claim(symbol, old.timestamp, kNoon),
+                   claim(symbol, old.received_at, kNoon, SourceId{1}, CoverageKind::file, ClockKind::received),
+                   claim(gone, kNoon - 1h, kNoon + 1us, SourceId{1}, CoverageKind::file, ClockKind::received)});
+    CleanupOptions options;
+    options.older_than = 7 * 24h;
+    options.exact = true;
+    options.dry_run = true;
+    wait(db().cleanup_old_data(options));
+    EXPECT_EQ(claims().size(), 3U) << "a dry run takes nothing";
+    options.dry_run = false;
+    EXPECT_EQ(wait(db().cleanup_old_data(options)).book_tickers, 2U);
+    EXPECT_EQ(claims(), (Lines{"book-tickers event file -604800000ms .. +0ms",
+                               "book-tickers received file -604799000ms .. +0ms"}))
+        << "the row of the other series was received an hour ago, and has gone";
+}
+
+TEST_P(Coverage, AGapCountsUnlessAnotherSourceFillsIt) {
+    const SymbolId symbol = make_symbol().id;
+    store_covered({}, {claim(symbol, kNoon, kNoon + 9s, SourceId{1}, CoverageKind::feed),
+                       claim(symbol, kNoon + 2s, kNoon + 5s, SourceId{1}, CoverageKind::gap)});
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +2000ms feed", "book-tickers event +5000ms .. +9000ms feed"}));
+    EXPECT_EQ(declared_gaps(), Lines{"book-tickers event +2000ms .. +5000ms"});
+    store_covered({}, {claim(symbol, kNoon + 3s, kNoon + 6s, SourceId{2})});
+    EXPECT_EQ(declared_gaps(), Lines{"book-tickers event +2000ms .. +3000ms"});
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +2000ms feed", "book-tickers event +3000ms .. +9000ms feed file"}));
+}
+
+TEST_P(Coverage, WhatAUserDeclaresIsKeptUnderItsReason) {
+    const SymbolId symbol = make_symbol().id;
+    CoverageDeclaration declaration;
+    declaration.symbol = symbol;
+    declaration.start = kNoon;
+    declaration.end = kNoon + 10s;
+    wait(declare_coverage(db(), declaration));
+    declaration.start = kNoon + 4s;
+    declaration.end = kNoon + 5s;
+    declaration.reason = "switch failed";
+    wait(declare_gap(db(), declaration));
+    EXPECT_EQ(coverage(), (Lines{"book-tickers event +0ms .. +4000ms declared",
+                                 "book-tickers event +5000ms .. +10000ms declared"}));
+    EXPECT_EQ(declared_gaps(), Lines{"book-tickers event +4000ms .. +5000ms"});
+    SourceFilter filter;
+    filter.kind = "declared";
+    const std::vector<Source> sources = wait(db().get_sources(filter));
+    ASSERT_EQ(sources.size(), 2U);
+    EXPECT_EQ(sources[0].name.str(), "declared");
+    EXPECT_EQ(sources[1].name.str(), "switch failed");
+}
+
+TEST_P(Coverage, DeclarationsThatMakeNoSenseAreRefused) {
+    CoverageDeclaration declaration;
+    declaration.symbol = make_symbol().id;
+    declaration.start = kNoon;
+    expect_error(ErrorCode::invalid_argument, [&] { wait(declare_coverage(db(), declaration)); }, {"end after it"});
+    declaration.end = kNoon;
+    expect_error(ErrorCode::invalid_argument, [&] { wait(declare_gap(db(), declaration)); }, {"end after it"});
+    declaration.end = kNoon + 1s;
+    declaration.symbol = SymbolId{4711};
+    expect_error(ErrorCode::unknown_symbol, [&] { wait(declare_gap(db(), declaration)); }, {"4711"});
+    declaration.dataset = Dataset::balances;
+    expect_error(ErrorCode::invalid_argument, [&] { wait(declare_gap(db(), declaration)); }, {"balances"});
+    CoverageFilter backwards;
+    backwards.start = kNoon;
+    backwards.end = kNoon - 1s;
+    expect_error(ErrorCode::invalid_argument, [&] { coverage(backwards); }, {"end lies before start"});
+    EXPECT_EQ(claims(), Lines{});
+}
+
+TEST_P(CoverageShared, WhoMayOnlyReadMayAsk) {
+    const SymbolId symbol = make_symbol().id;
+    store_covered({}, {claim(symbol, kNoon, kNoon + 1s)});
+    Config settings = config();
+    settings.open_mode = OpenMode::read_only;
+    const auto reader = open(settings);
+    EXPECT_EQ(reader->wait(get_coverage(*reader)).size(), 1U);
+    CoverageDeclaration declaration;
+    declaration.symbol = symbol;
+    declaration.start = kNoon;
+    declaration.end = kNoon + 1s;
+    expect_error(ErrorCode::read_only, [&] { reader->wait(declare_gap(*reader, declaration)); });
+    expect_error(ErrorCode::read_only, [&] { reader->wait(withdraw_coverage(*reader, {})); });
+    EXPECT_EQ(claims(), Lines{"book-tickers event file +0ms .. +1000ms"});
+}
+
+TEST_P(CoverageAnywhere, AnExistingSchemaStoresTheRowsAndSaysThatItKeepsNoClaims) {
+    const SymbolId symbol = make_symbol().id;
+    std::vector<BookTicker> rows{quote(symbol, kNoon, 1, 2)};
+    std::vector<CoverageClaim> claims{CoverageTest::claim(symbol, kNoon, kNoon + 1s)};
+    EXPECT_EQ(wait(insert_covered(db(), rows, claims)), result(1));
+    EXPECT_EQ(stored_quotes().size(), 1U);
+    if (target().can.own_tables) {
+        EXPECT_EQ(wait(get_coverage(db())).size(), 1U);
+        return;
+    }
+    expect_error(ErrorCode::schema_mismatch, [&] { wait(get_coverage(db())); }, {"keeps no coverage", "migrate up"});
+}
+
+}  // namespace
+}  // namespace marketdb::testing
