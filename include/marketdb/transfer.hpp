@@ -39,8 +39,12 @@ struct ImportOptions {
     std::string base, quote;  ///< For a symbol that cannot be split.
     std::string time_unit;    ///< `s`, `ms`, `us`, `ns`; empty: by size.
     OnError on_error = OnError::stop;
-    bool force = false;                    ///< Read files again that were imported before.
-    bool dry_run = false;                  ///< Detect, validate and count; write nothing.
+    bool force = false;      ///< Read files again that were imported before.
+    bool dry_run = false;    ///< Detect, validate and count; write nothing.
+    bool only_gaps = false;  ///< Leave out rows in time that is covered already (see coverage.hpp).
+    /// The file has every row of [complete_from, complete_to), though it begins later or ends earlier: it claims all of that time.
+    /// Both or neither.
+    Timestamp complete_from = kNoTime, complete_to = kNoTime;
     std::size_t batch_rows = 10'000;       ///< Rows a transaction; 1 to 1,000,000.
     std::filesystem::path temp_directory;  ///< Where standard input is spooled; empty: the system's.
 
@@ -72,6 +76,7 @@ struct ImportReport {
     std::uint64_t read = 0;  ///< Data rows.
     WriteResult written;
     std::uint64_t rejected = 0;                 ///< Quarantined.
+    std::uint64_t covered = 0;                  ///< Left out by `only_gaps`.
     bool skipped = false;                       ///< Imported before.
     Timestamp first = kNoTime, last = kNoTime;  ///< Event times in the file.
     double seconds = 0;
@@ -186,7 +191,10 @@ struct CopyOptions {
     CopyOptions() {}  // NOLINT(modernize-use-equals-default): defaulted, it would be an aggregate again.
 
     HistorySelection selection;
-    bool dry_run = false;             ///< Read and compare; write nothing.
+    bool dry_run = false;  ///< Read and compare; write nothing.
+    /// Copy only rows whose event time the target has not covered (see coverage.hpp). Each stretch of a series is then a series of
+    /// its own in the report.
+    bool only_gaps = false;
     std::size_t batch_rows = 50'000;  ///< Rows a transaction; 1 to 1,000,000.
 
     /// Called after each batch; must not throw.

@@ -51,6 +51,7 @@ boost::asio::awaitable<CopyReport> CopyRun::run() {
 
 boost::asio::awaitable<void> CopyRun::copy() {
     HistorySelection selection = options_.selection;
+    if (keeps_coverage(from_)) claims_ = co_await get_coverage_claims(from_);
     const std::vector<ChosenSeries> chosen = co_await choose_series(from_, std::move(selection));
     co_await copy_reference(chosen);
     const bool is_whole_time = !is_present(options_.selection.start) && !is_present(options_.selection.end);
@@ -122,11 +123,51 @@ boost::asio::awaitable<void> CopyRun::copy_series(const ChosenSeries& series) {
     progress_.series = series.name;
     ++progress_.number;
     const SeriesPart target = target_part(series.part);
+    CopyCoverage coverage(from_, to_, series.part, target, claims_);
+    if (options_.only_gaps) {
+        co_await copy_gaps(series, coverage);
+        co_return;
+    }
+    const bool is_whole = co_await copy_part(series, target);
+    const HistorySelection& selection = options_.selection;
+    core::Interval event_time{Timestamp::min(), Timestamp::max()};
+    if (is_present(selection.start)) event_time.start = selection.start;
+    if (is_present(selection.end)) event_time.end = selection.end;
+    if (is_whole) co_await claim(coverage, event_time);
+}
+
+/// The invariant of each stretch: it is claimed when the target has all of it.
+boost::asio::awaitable<void> CopyRun::copy_gaps(const ChosenSeries& series, CopyCoverage& coverage) {
+    const std::vector<SeriesPart> parts = co_await coverage.uncovered_parts();
+    for (const SeriesPart& part : parts) {
+        ChosenSeries stretch = series;
+        stretch.part = part;
+        const SeriesPart target = target_part(part);
+        const bool is_whole = co_await copy_part(stretch, target);
+        if (!is_whole) continue;
+        const core::Interval event_time{part.start, part.end};
+        co_await claim(coverage, event_time);
+    }
+}
+
+/// Returns whether the target then has all rows of the part.
+boost::asio::awaitable<bool> CopyRun::copy_part(const ChosenSeries& series, const SeriesPart& target) {
     auto copying = with_row_type(series.name.dataset, [&]<class Row>(std::type_identity<Row>) {
         return copy_one<Row>(context_, series, target);
     });
     CopiedSeries copied = co_await std::move(copying);
+    const bool is_whole = !options_.dry_run && copied.is_equal;
     add(std::move(copied));
+    co_return is_whole;
+}
+
+boost::asio::awaitable<void> CopyRun::claim(CopyCoverage& coverage, core::Interval event_time) {
+    std::vector<CoverageClaim> claims = co_await coverage.claims(event_time);
+    if (claims.empty() || !keeps_coverage(to_)) co_return;
+    const SourceId source = co_await source_for_rows();
+    for (CoverageClaim& one : claims) one.source = source;
+    std::vector<BookTicker> no_rows;
+    co_await insert_covered(to_, std::move(no_rows), std::move(claims));
 }
 
 SeriesPart CopyRun::target_part(const SeriesPart& part) const {

@@ -10,6 +10,7 @@
 
 #include <marketdb/transfer.hpp>
 
+#include "transfer/copy_coverage.hpp"
 #include "transfer/reference_copy.hpp"
 #include "transfer/selection.hpp"
 #include "transfer/series_copy.hpp"
@@ -31,6 +32,9 @@ class CopyRun {
     boost::asio::awaitable<void> copy();
     boost::asio::awaitable<void> copy_reference(const std::vector<ChosenSeries>& chosen);
     boost::asio::awaitable<void> copy_series(const ChosenSeries& series);
+    boost::asio::awaitable<void> copy_gaps(const ChosenSeries& series, CopyCoverage& coverage);
+    boost::asio::awaitable<bool> copy_part(const ChosenSeries& series, const SeriesPart& target);
+    boost::asio::awaitable<void> claim(CopyCoverage& coverage, core::Interval event_time);
     boost::asio::awaitable<void> refuse_one_database();
     boost::asio::awaitable<SourceId> begin_source();
     boost::asio::awaitable<SourceId> source_for_rows();
@@ -48,6 +52,7 @@ class CopyRun {
     CopyReport report_;
     CopyProgress progress_;
     SourceId source_{};
+    std::vector<CoverageClaim> claims_;  // of the first database, from before anything of it was read
     Worker worker_;
     CopyContext context_;  // last: refers to the others
 };

@@ -29,6 +29,15 @@ boost::asio::awaitable<ImportReport> import_file(DatabaseManager& db, std::files
         throw Error(ErrorCode::invalid_argument,
                     fmt::format("batch_rows: {} is not between 1 and {}", options.batch_rows, kMaxBatchRows));
     }
+    if (options.only_gaps && options.on_error == OnError::quarantine) {
+        throw Error(
+            ErrorCode::invalid_argument,
+            "only_gaps: expected no rows to be set aside; what of the file is new is known when all of it was read");
+    }
+    const bool is_complete = is_present(options.complete_from) || is_present(options.complete_to);
+    if (is_complete && !(is_storable(options.complete_from) && options.complete_from < options.complete_to)) {
+        throw Error(ErrorCode::invalid_argument, "complete: expected a first time and a later end");
+    }
     return run_import(db, std::move(file), std::move(options));
 }
 

@@ -41,8 +41,16 @@ template <class Row>
     return parser;
 }
 
-[[nodiscard]] boost::asio::awaitable<WriteResult> insert(DatabaseManager& db, io::Rows rows) {
-    return std::visit([&db](auto& each) { return transfer::insert_rows(db, std::move(each)); }, rows);
+[[nodiscard]] boost::asio::awaitable<WriteResult> insert(DatabaseManager& db, io::Rows rows,
+                                                         std::vector<CoverageClaim> claims) {
+    const auto insert_each = [&]<class Row>(std::vector<Row>& each) {
+        if constexpr (std::is_same_v<Row, Balance>) {
+            return transfer::insert_rows(db, std::move(each));
+        } else {
+            return insert_covered(db, std::move(each), std::move(claims));
+        }
+    };
+    return std::visit(insert_each, rows);
 }
 
 [[nodiscard]] bool is_empty(const io::Rows& rows) {
@@ -70,6 +78,7 @@ ImportRun::ImportRun(DatabaseManager& db, std::filesystem::path file, ImportOpti
       options_(std::move(options)),
       readable_(file_),
       instruments_(db, file_.string()),
+      coverage_(db, instruments_, options_),
       worker_(executor) {
     report_.file = file_.string();
 }
@@ -213,16 +222,20 @@ boost::asio::awaitable<void> ImportRun::validate() {
         report_.rejected += chunk.batch.errors.size();
         total_rows_ += chunk.batch.read;
         note_rows(chunk.batch);
+        coverage_.survey(chunk.batch);
         tell_progress(/*validating=*/true, total_rows_, chunk.bytes, chunk.total_bytes);
         stop_if_asked();
     }
     report_.read = total_rows_;
     is_validated_ = true;
+    if (options_.on_error == OnError::stop) coverage_.end_survey();
     co_await instruments_.look_up(are_balances());
     add_warnings(*reader);
     if (options_.on_error == OnError::stop) instruments_.require_no_refusal();
     report_.rejected += instruments_.refused_rows();
     report_instruments();
+    const SourceId own = finished_source_.value_or(SourceId());
+    if (options_.dry_run) co_await look_at_coverage(own);
     co_await warn_of_single_trades(report_.first, report_.last);
 }
 
@@ -245,7 +258,26 @@ boost::asio::awaitable<void> ImportRun::store() {
     if (!is_validated_) add_warnings(*reader);
     refuse_changed_file();
     report_instruments();
+    if (!is_validated_ && source_ != SourceId{}) co_await look_at_coverage(source_);
+    co_await claim_whole();
     co_await finish_source();
+}
+
+/// What of the file's time other sources have covered.
+boost::asio::awaitable<void> ImportRun::look_at_coverage(SourceId own) {
+    if (!dataset_) co_return;
+    co_await coverage_.look_up(*dataset_, own);
+    if (options_.only_gaps) co_return;
+    const std::vector<std::string> overlaps = co_await coverage_.overlaps();
+    for (const std::string& line : overlaps) report_.warnings.push_back(fmt::format("{}: {}", report_.file, line));
+}
+
+/// The batches claimed what was certain with them; now that the file has ended, its last moment is too.
+boost::asio::awaitable<void> ImportRun::claim_whole() {
+    if (source_ == SourceId{}) co_return;
+    std::vector<BookTicker> no_rows;
+    std::vector<CoverageClaim> claims = coverage_.at_end(source_);
+    co_await insert_covered(db_, std::move(no_rows), std::move(claims));
 }
 
 boost::asio::awaitable<void> ImportRun::place(Chunk chunk) {
@@ -258,7 +290,12 @@ boost::asio::awaitable<void> ImportRun::place(Chunk chunk) {
         co_await warn_of_single_trades(chunk_first_, chunk_last_);
     }
     co_await instruments_.create();
-    if (source_ == SourceId{}) co_await begin_source();
+    if (source_ == SourceId{}) {
+        co_await begin_source();
+        if (is_validated_) co_await look_at_coverage(source_);
+    }
+    if (!is_validated_) coverage_.survey(chunk.batch);
+    report_.covered += coverage_.take(chunk.batch);
     co_await quarantine(std::move(chunk.batch.errors));
     co_await insert_rows(std::move(chunk.batch.rows));
     rows_seen_ += chunk.batch.read;
@@ -307,7 +344,8 @@ boost::asio::awaitable<void> ImportRun::finish_source() {
 boost::asio::awaitable<void> ImportRun::insert_rows(io::Rows rows) {
     if (is_empty(rows)) co_return;
     point_rows_at_database(rows);
-    const WriteResult written = co_await insert(db_, std::move(rows));
+    std::vector<CoverageClaim> claims = coverage_.so_far(source_);
+    const WriteResult written = co_await insert(db_, std::move(rows), std::move(claims));
     report_.written += written;
 }
 

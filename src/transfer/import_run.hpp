@@ -14,6 +14,7 @@
 #include <marketdb/transfer.hpp>
 
 #include "io/parser.hpp"
+#include "transfer/coverage_of_import.hpp"
 #include "transfer/file_reader.hpp"
 #include "transfer/instruments.hpp"
 #include "transfer/source_file.hpp"
@@ -50,6 +51,8 @@ class ImportRun {
     boost::asio::awaitable<void> begin_source();
     boost::asio::awaitable<void> finish_source();
     boost::asio::awaitable<void> insert_rows(io::Rows rows);
+    boost::asio::awaitable<void> look_at_coverage(SourceId own);
+    boost::asio::awaitable<void> claim_whole();
     boost::asio::awaitable<void> require_quarantine();
     boost::asio::awaitable<void> quarantine(std::vector<io::RowError> errors);
     boost::asio::awaitable<void> warn_of_single_trades(Timestamp first, Timestamp last);
@@ -87,6 +90,7 @@ class ImportRun {
     std::uint64_t rows_seen_ = 0;   // of the storing pass
     Timestamp chunk_first_ = kNoTime, chunk_last_ = kNoTime;
     bool has_warned_of_single_trades_ = false;
+    CoverageOfImport coverage_;
     SourceId source_{};
 
     Worker worker_;  // last: its job is waited for before anything else goes

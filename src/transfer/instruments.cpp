@@ -88,6 +88,11 @@ void Instruments::look_up_one(Entry& entry, const StoredExchange& exchange) cons
     entry.is_new = !entry.is_refused;
 }
 
+std::string Instruments::name(std::size_t index) const {
+    const io::Instrument& instrument = entries_[index].instrument;
+    return fmt::format("{}:{}", instrument.exchange, pair(instrument.symbol));
+}
+
 std::string Instruments::refusal(std::size_t index) const {
     const Entry& entry = entries_[index];
     if (!entry.is_refused) return {};

@@ -42,6 +42,9 @@ class Instruments {
 
     /// The symbol's id (of balances: the exchange's) of an instrument; 0 if it is not in the database.
     [[nodiscard]] std::int32_t id(std::size_t index) const { return entries_[index].id; }
+    [[nodiscard]] std::size_t count() const noexcept { return entries_.size(); }
+    /// `BINANCE_SPOT:BTC/USDT`.
+    [[nodiscard]] std::string name(std::size_t index) const;
     /// Symbols that are stored already.
     [[nodiscard]] std::vector<SymbolId> known_symbols() const;
 

@@ -1,0 +1,195 @@
+#include "transfer/coverage_of_import.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "core/covered_time.hpp"
+#include "core/text.hpp"
+
+namespace marketdb::transfer {
+namespace {
+
+constexpr std::size_t kMaxOverlaps = 5;  // of one file, shown one by one
+constexpr core::Interval kEver{Timestamp::min(), Timestamp::max()};
+
+template <class Row>
+std::size_t series_of(const Row& row) noexcept {
+    if constexpr (std::is_same_v<Row, Balance>) {
+        return static_cast<std::size_t>(row.exchange_id);
+    } else {
+        return static_cast<std::size_t>(row.symbol_id);
+    }
+}
+
+core::Intervals times_of(const std::vector<CoveredTime>& pieces) {
+    core::Intervals times;
+    for (const CoveredTime& piece : pieces) times.push_back({piece.start, piece.end});
+    return times;
+}
+
+/// `file 'a.csv' (source 3), declared (source 4)`.
+std::string reasons_text(const CoveredTime& piece, const std::vector<Source>& sources) {
+    std::string text;
+    for (const CoverageReason& reason : piece.reasons) {
+        const auto source =
+            std::find_if(sources.begin(), sources.end(), [&](const Source& one) { return one.id == reason.source; });
+        text += fmt::format("{}{} '{}' (source {})", text.empty() ? "" : ", ", to_string(reason.kind),
+                            source == sources.end() ? "?" : core::printable(source->name),
+                            static_cast<std::int32_t>(reason.source));
+    }
+    return text;
+}
+
+}  // namespace
+
+void CoverageOfImport::survey(const io::Batch& batch) {
+    std::visit(
+        [this](const auto& rows) {
+            for (const auto& row : rows) {
+                const FileClaims::Times times{row.timestamp, row.received_at};
+                claims_.survey(series_of(row), times);
+            }
+        },
+        batch.rows);
+}
+
+boost::asio::awaitable<void> CoverageOfImport::look_up(Dataset dataset, SourceId own) {
+    if (dataset == Dataset::balances) co_return;
+    if (!keeps_coverage(db_) && !options_.only_gaps) co_return;
+    dataset_ = dataset;
+    covered_.clear();
+    by_.clear();
+    for (std::size_t index = 0; index < instruments_.count(); ++index) {
+        CoverageFilter filter;
+        filter.dataset = dataset;
+        filter.symbol = SymbolId{instruments_.id(index)};
+        if (filter.symbol == SymbolId{}) continue;
+        std::vector<CoverageClaim> claims = co_await get_coverage_claims(db_, filter);
+        std::erase_if(claims, [own](const CoverageClaim& claim) {
+            return claim.source == own && claim.kind != CoverageKind::gap;
+        });
+        core::for_each_series(claims, [&](std::span<const CoverageClaim> series) {
+            const std::vector<CoveredTime> pieces = core::covered_time(series, SourceId{}, kEver);
+            const ClockKind clock = series.front().clock;
+            covered_[index][static_cast<std::size_t>(clock)] = times_of(pieces);
+            if (clock == claims_.main_clock(index)) by_[index] = pieces;
+        });
+    }
+}
+
+boost::asio::awaitable<std::vector<std::string>> CoverageOfImport::overlaps() {
+    std::vector<std::string> lines;
+    std::vector<Source> sources;
+    std::size_t more = 0;
+    for (const auto& [index, pieces] : by_) {
+        const core::Intervals whole = claims_.whole(index, claims_.main_clock(index));
+        if (whole.empty()) continue;
+        for (const CoveredTime& piece : pieces) {
+            const Timestamp start = std::max(piece.start, whole.front().start);
+            const Timestamp end = std::min(piece.end, whole.front().end);
+            if (end <= start) continue;
+            if (lines.size() == kMaxOverlaps) {
+                ++more;
+                continue;
+            }
+            if (sources.empty()) sources = co_await db_.get_sources();
+            lines.push_back(fmt::format("{} {}: covered already from {} to {} ({} time), by {}", to_string(*dataset_),
+                                        instruments_.name(index), to_string(start), to_string(end),
+                                        piece.clock == ClockKind::event ? "event" : "received",
+                                        reasons_text(piece, sources)));
+        }
+    }
+    if (more > 0) lines.push_back(fmt::format("{} more stretches of its time are covered already", more));
+    co_return lines;
+}
+
+bool CoverageOfImport::takes(std::size_t series, const FileClaims::Times& times) {
+    const auto found = covered_.find(series);
+    if (!options_.only_gaps || found == covered_.end()) {
+        claims_.stored(series, times);
+        return true;
+    }
+    const ClockKind main = claims_.main_clock(series);
+    const ClockKind other = main == ClockKind::event ? ClockKind::received : ClockKind::event;
+    const auto is_covered = [&](ClockKind clock) {
+        return is_present(times.of(clock)) &&
+               core::contains(found->second[static_cast<std::size_t>(clock)], times.of(clock));
+    };
+    if (is_covered(main)) {
+        claims_.stored(series, times);  // by another; that time is taken out of the claims
+        return false;
+    }
+    if (is_covered(other)) {
+        claims_.cut(series);
+        return false;
+    }
+    claims_.stored(series, times);
+    return true;
+}
+
+template <class Row>
+std::uint64_t CoverageOfImport::take_rows(std::vector<Row>& rows, io::Batch& batch) {
+    std::vector<std::int64_t> bad;
+    for (const io::RowError& error : batch.errors) bad.push_back(error.line);
+    std::sort(bad.begin(), bad.end());
+    std::size_t next_bad = 0;
+    std::size_t kept = 0;
+    for (std::size_t at = 0; at < rows.size(); ++at) {
+        for (; next_bad < bad.size() && bad[next_bad] < batch.lines[at]; ++next_bad) claims_.cut();
+        const FileClaims::Times times{rows[at].timestamp, rows[at].received_at};
+        if (!takes(series_of(rows[at]), times)) continue;
+        batch.lines[kept] = batch.lines[at];
+        rows[kept++] = rows[at];
+    }
+    for (; next_bad < bad.size(); ++next_bad) claims_.cut();
+    const std::uint64_t left_out = rows.size() - kept;
+    rows.resize(kept);
+    batch.lines.resize(kept);
+    return left_out;
+}
+
+std::uint64_t CoverageOfImport::take(io::Batch& batch) {
+    return std::visit([&](auto& rows) { return take_rows(rows, batch); }, batch.rows);
+}
+
+void CoverageOfImport::add(std::vector<CoverageClaim>& claims, const FileClaims::Claim& claim, SourceId source) const {
+    if (options_.only_gaps && claim.clock != claims_.main_clock(claim.series)) return;
+    core::Intervals times(1, claim.time);
+    const auto found = covered_.find(claim.series);
+    if (options_.only_gaps && found != covered_.end()) {
+        times = core::without(times, found->second[static_cast<std::size_t>(claim.clock)]);
+    }
+    for (const core::Interval& time : times) {
+        CoverageClaim& one = claims.emplace_back();
+        one.dataset = *dataset_;
+        one.symbol = SymbolId{instruments_.id(claim.series)};
+        one.clock = claim.clock;
+        one.kind = CoverageKind::file;
+        one.source = source;
+        one.start = time.start;
+        one.end = time.end;
+    }
+}
+
+std::vector<CoverageClaim> CoverageOfImport::so_far(SourceId source) {
+    std::vector<CoverageClaim> claims;
+    if (!is_kept()) return claims;
+    for (const FileClaims::Claim& claim : claims_.so_far()) add(claims, claim, source);
+    return claims;
+}
+
+std::vector<CoverageClaim> CoverageOfImport::at_end(SourceId source) const {
+    std::vector<CoverageClaim> claims;
+    if (!is_kept()) return claims;
+    for (const FileClaims::Claim& claim : claims_.at_end()) add(claims, claim, source);
+    if (!is_present(options_.complete_from)) return claims;
+    const core::Interval whole{options_.complete_from, options_.complete_to};
+    for (const FileClaims::Claim& claim : claims_.of_complete(whole)) add(claims, claim, source);
+    return claims;
+}
+
+}  // namespace marketdb::transfer

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <marketdb/coverage.hpp>
+#include <marketdb/transfer.hpp>
+
+#include "core/intervals.hpp"
+#include "io/parser.hpp"
+#include "transfer/file_claims.hpp"
+#include "transfer/instruments.hpp"
+
+namespace marketdb::transfer {
+
+/// The ledger as an import sees it: what others have covered already, and what the file claims.
+///
+/// Threads: one coroutine. Lifetime: what it is made with must outlive it.
+class CoverageOfImport {
+ public:
+    CoverageOfImport(DatabaseManager& db, const Instruments& instruments, const ImportOptions& options)
+        : db_(db), instruments_(instruments), options_(options) {}
+
+    /// Rows of a batch in the file's order, whose series are the file's instruments.
+    void survey(const io::Batch& batch);
+    void end_survey() noexcept { claims_.end_survey(); }
+
+    /// Reads what sources other than `own` claim of the file's series.
+    /// Errors: schema_mismatch  only gaps are asked for, and the database keeps no coverage.
+    boost::asio::awaitable<void> look_up(Dataset dataset, SourceId own);
+    /// What of the file's time they cover, a line each.
+    boost::asio::awaitable<std::vector<std::string>> overlaps();
+
+    /// Notes the rows of a batch that are about to be stored, and that its errors are not. If only gaps are filled, rows of covered
+    /// time are taken out.
+    /// @return  How many were.
+    std::uint64_t take(io::Batch& batch);
+
+    /// To be stored with the rows that were taken.
+    [[nodiscard]] std::vector<CoverageClaim> so_far(SourceId source);
+    [[nodiscard]] std::vector<CoverageClaim> at_end(SourceId source) const;
+
+ private:
+    using Covered = std::array<core::Intervals, 2>;  // by clock
+
+    template <class Row>
+    std::uint64_t take_rows(std::vector<Row>& rows, io::Batch& batch);
+    [[nodiscard]] bool is_kept() const noexcept { return dataset_ && *dataset_ != Dataset::balances; }
+    [[nodiscard]] bool takes(std::size_t series, const FileClaims::Times& times);
+    void add(std::vector<CoverageClaim>& claims, const FileClaims::Claim& claim, SourceId source) const;
+
+    DatabaseManager& db_;
+    const Instruments& instruments_;
+    const ImportOptions& options_;
+    std::optional<Dataset> dataset_;
+    FileClaims claims_;
+    std::map<std::size_t, Covered> covered_;              // of series that have any
+    std::map<std::size_t, std::vector<CoveredTime>> by_;  // the same on the file's own clock, with reasons
+};
+
+}  // namespace marketdb::transfer

@@ -1,0 +1,184 @@
+#include <atomic>
+
+#include "../support/child_process.hpp"
+#include "coverage_fixture.hpp"
+
+/// What imports claim, and how they heed what is claimed.
+namespace marketdb::testing {
+namespace {
+
+MARKETDB_COVERAGE_SUITE(ImportCoverage);
+MARKETDB_SHARED_COVERAGE_SUITE(ImportCoverageShared);
+
+/// Quotes as Tardis writes them: at these milliseconds after noon, received so much later.
+struct At {
+    int event = 0;
+    int received = 0;
+};
+std::string quotes_at(const std::vector<At>& times) {
+    std::string text = "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n";
+    for (const At& at : times) {
+        const auto time = [](int milliseconds) {
+            return std::to_string(1'723'118'400'000'000 + milliseconds * 1'000LL);
+        };
+        text += "binance,BTCUSDT," + time(at.event) + "," + time(at.received) + ",2,101,100,1\n";
+    }
+    return text;
+}
+
+TEST_P(ImportCoverage, AFileClaimsFromItsFirstRowToItsLastAndNoMore) {
+    import_whole(file("binance_quotes_2024-08-08_BTCUSDT.csv", tardis_quotes(1'000)));
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +999.001ms file", "book-tickers received +0ms .. +999.001ms file"}));
+}
+
+TEST_P(ImportCoverage, OfEventTimesAFileInTheOrderOfArrivalClaimsWhatMustHaveArrived) {
+    import_whole(file("quotes.csv", quotes_at({{0, 10}, {30, 40}, {20, 60}, {100, 120}, {90, 130}})));
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +90.001ms file", "book-tickers received +10ms .. +130.001ms file"}));
+}
+
+TEST_P(ImportCoverage, AFileThatWasStoppedClaimsWhatItStored) {
+    std::atomic<bool> stop{false};
+    ImportOptions options;
+    options.batch_rows = 100;
+    options.stop = &stop;
+    options.on_progress = [&stop](const ImportProgress& progress) {
+        if (!progress.validating && progress.rows == 300) stop = true;
+    };
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
+    expect_error(ErrorCode::cancelled, [&] { import(given, options); });
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +299ms file", "book-tickers received +0ms .. +299ms file"}));
+    stop = false;
+    import_whole(given, options);
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +999.001ms file", "book-tickers received +0ms .. +999.001ms file"}));
+    EXPECT_EQ(claims().size(), 2U);
+}
+
+TEST_P(ImportCoverage, AFileOutOfOrderClaimsWhenItIsWhole) {
+    std::string rows = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n";
+    for (const int at : {5, 3, 9, 7}) {
+        rows += "binance,BTCUSDT," + std::to_string(1'723'118'400'000'000 + at * 1'000'000LL) + ",," +
+                std::to_string(at) + ",buy,100,1\n";
+    }
+    std::atomic<bool> stop{false};
+    ImportOptions options;
+    options.batch_rows = 1;
+    options.stop = &stop;
+    options.on_progress = [&stop](const ImportProgress& progress) {
+        if (!progress.validating && progress.rows == 3) stop = true;
+    };
+    const std::filesystem::path given = file("trades.csv", rows);
+    expect_error(ErrorCode::cancelled, [&] { import(given, options); });
+    EXPECT_EQ(coverage(), Lines{});
+    stop = false;
+    import_whole(given, options);
+    EXPECT_EQ(coverage(), Lines{"trades event +3000ms .. +9000.001ms file"});
+}
+
+TEST_P(ImportCoverage, NothingIsClaimedAcrossARowThatWasSetAside) {
+    std::string rows = quotes_at({{0, 0}, {1, 1}, {2, 2}, {3, 3}, {4, 4}});
+    const std::size_t third = rows.find("binance,BTCUSDT,1723118400002000");
+    rows.replace(rows.find(",100,1\n", third), 7, ",-100,1\n");
+    ImportOptions options;
+    options.on_error = OnError::quarantine;
+    EXPECT_EQ(import_whole(file("quotes.csv", rows), options).rejected, 1U);
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers received +0ms .. +1ms file", "book-tickers received +3.001ms .. +4.001ms file"}));
+}
+
+TEST_P(ImportCoverage, AUserMaySayThatAFileIsTheWholeOfItsTime) {
+    ImportOptions options;
+    options.complete_from = kNoon - 12h;
+    options.complete_to = kNoon + 12h;
+    import_whole(file("quotes.csv", tardis_quotes(10)), options);
+    EXPECT_EQ(coverage(), (Lines{"book-tickers event -43200000ms .. +43200000ms file",
+                                 "book-tickers received -43200000ms .. +43200000ms file"}));
+    options.complete_to = options.complete_from;
+    expect_error(ErrorCode::invalid_argument, [&] { import(file("other.csv", tardis_quotes(5)), options); },
+                 {"complete"});
+}
+
+TEST_P(ImportCoverage, ASecondFileOfTheSameTimeIsImportedWithAWarning) {
+    const ImportReport first = import_whole(file("first.csv", quotes_at({{0, 1}, {10, 11}, {20, 21}})));
+    EXPECT_EQ(first.warnings, Lines{});
+    const std::filesystem::path second = file("second.csv", quotes_at({{15, 16}, {30, 31}}));
+    const ImportReport report = import_whole(second);
+    EXPECT_EQ(report.written, result(2));
+    ASSERT_EQ(report.warnings.size(), 1U);
+    EXPECT_NE(report.warnings[0].find("second.csv: book-tickers BINANCE_SPOT:BTC/USDT: covered already from "
+                                      "2024-08-08T12:00:00.016000Z to 2024-08-08T12:00:00.021001Z (received time), by "
+                                      "file 'first.csv' (source "),
+              std::string::npos)
+        << report.warnings[0];
+    ImportOptions again;
+    again.force = true;
+    EXPECT_EQ(import_whole(file("first.csv", quotes_at({{0, 1}, {10, 11}, {20, 21}})), again).warnings.size(), 1U)
+        << "of the second file, not of itself";
+}
+
+TEST_P(ImportCoverage, OnlyGapsAreFilledAndTheRestStaysAsItIs) {
+    import_whole(file("first.csv", quotes_at({{10, 11}, {20, 21}})));
+    ImportOptions options;
+    options.only_gaps = true;
+    const ImportReport report =
+        import_whole(file("second.csv", quotes_at({{0, 1}, {10, 11}, {15, 16}, {20, 21}, {30, 31}})), options);
+    EXPECT_EQ(report.written, result(2));
+    EXPECT_EQ(report.covered, 3U);
+    EXPECT_EQ(report.read, 5U);
+    EXPECT_EQ(report.warnings, Lines{});
+    EXPECT_EQ(stored_quotes().size(), 4U);
+    CoverageFilter filter;
+    filter.clock = ClockKind::received;
+    EXPECT_EQ(coverage(filter), Lines{"book-tickers received +1ms .. +31.001ms file file"}) << "of two sources";
+    EXPECT_EQ(claims(filter),
+              (Lines{"book-tickers received file +1ms .. +11ms", "book-tickers received file +11ms .. +21.001ms",
+                     "book-tickers received file +21.001ms .. +31.001ms"}))
+        << "each source claims what it stored";
+    EXPECT_EQ(import_whole(file("third.csv", quotes_at({{0, 1}, {30, 31}})), options).covered, 2U);
+    EXPECT_EQ(stored_quotes().size(), 4U);
+    options.on_error = OnError::quarantine;
+    expect_error(ErrorCode::invalid_argument,
+                 [&] {
+                     import(file("third.csv", quotes_at({{0, 1}})), options);
+                 },
+                 {"only_gaps"});
+}
+
+TEST_P(ImportCoverageShared, AKilledImportHasClaimedNoMoreThanItStored) {
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(2'000));
+    const Config settings = config();
+    {
+        ChildProcess child([&](LineChannel& parent) {
+            auto manager = open(settings);
+            ImportOptions options;
+            options.batch_rows = 100;
+            options.on_progress = [&parent](const ImportProgress& progress) {
+                if (!progress.validating) parent.say("stored");
+            };
+            manager->wait(import_file(*manager, given, options));
+            return 0;
+        });
+        for (int batch = 0; batch < 7; ++batch) ASSERT_EQ(child.hear(), "stored");
+        child.kill();
+    }
+    const std::vector<CoveredTime> covered = wait(get_coverage(db()));
+    const Lines stored = stored_quotes();
+    ASSERT_EQ(covered.size(), 2U);
+    ASSERT_GE(stored.size(), 700U);
+    for (const CoveredTime& piece : covered) {
+        EXPECT_EQ(piece.start, kNoon);
+        // Rows are a millisecond apart: so many lie in the time that is claimed.
+        const auto claimed = static_cast<std::size_t>((piece.end - piece.start + 999us) / 1ms);
+        EXPECT_LE(claimed, stored.size());
+        EXPECT_GE(claimed + 1, stored.size());
+    }
+    import_whole(given);
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +1999.001ms file", "book-tickers received +0ms .. +1999.001ms file"}));
+}
+
+}  // namespace
+}  // namespace marketdb::testing
