@@ -42,7 +42,8 @@ struct AlignmentOptions {
     std::optional<std::chrono::microseconds> tolerance;
 };
 
-/// What a series quoted at an instant: its last row at or before it, whole. A row that lacks a side ends the side before.
+/// What a series quoted at an instant: its last row at or before it, whole. A row that lacks a side ends the side before; a gap that
+/// a feed or a user declared (see coverage.hpp) ends the quote.
 struct AsOfQuote {
     Timestamp time = kNoTime;  ///< Of the row, on the chosen clock. Absent: there is no row, or it is too old.
     double bid_price = kNoNumber;

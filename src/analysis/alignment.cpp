@@ -5,17 +5,20 @@
 #include <fmt/format.h>
 
 #include <marketdb/alignment.hpp>
+#include <marketdb/coverage.hpp>
 #include <marketdb/error.hpp>
 
 #include "analysis/asof_merge.hpp"
 #include "analysis/operation.hpp"
 #include "analysis/series_rows.hpp"
 #include "analysis/series_text.hpp"
+#include "core/covered_time.hpp"
 
 namespace marketdb {
 namespace {
 
 using analysis::AsOfMerge;
+using analysis::Gap;
 using analysis::Instants;
 using analysis::refuse;
 
@@ -57,6 +60,18 @@ void check_range(const AlignmentOptions& options) {
     refuse(is_present(options.start) && is_present(options.end) && options.end < options.start,
            "end lies before start");
     refuse(options.tolerance && options.tolerance->count() < 0, "tolerance: expected a length of time of 0 or more");
+}
+
+/// The gaps that count, in order and apart.
+std::vector<Gap> gaps_of(std::span<const CoverageClaim> claims) {
+    const core::Interval ever{Timestamp::min(), Timestamp::max()};
+    core::Intervals any;
+    core::for_each_series(claims, [&](std::span<const CoverageClaim> series) {
+        for (const CoverageClaim& gap : core::counting_gaps(series, ever)) any.push_back({gap.start, gap.end});
+    });
+    std::vector<Gap> gaps;
+    for (const core::Interval& one : core::united(std::move(any))) gaps.push_back({one.start, one.end});
+    return gaps;
 }
 
 }  // namespace
@@ -105,7 +120,9 @@ class AlignedReader::State {
             end = options_.end;
         }
         const bool is_empty = instants.left() == 0;
-        AsOfMerge merge(options_.series.size(), options_.clock, std::move(instants), options_.tolerance);
+        std::vector<std::vector<Gap>> gaps = co_await find_declared_gaps(deadline);
+        AsOfMerge merge(options_.series.size(), options_.clock, std::move(instants), options_.tolerance,
+                        std::move(gaps));
         for (std::size_t i = 0; i < options_.series.size() && !is_empty; ++i) {
             if (is_present(start)) {
                 const std::vector<BookTicker> before = co_await read_before(i, start, deadline);
@@ -142,6 +159,20 @@ class AlignedReader::State {
             if (i == 0 || is_nearer) common = end;
         }
         co_return common;
+    }
+
+    /// Of each series, on whichever clock they are known: a quote ends with the earlier beginning.
+    boost::asio::awaitable<std::vector<std::vector<Gap>>> find_declared_gaps(Deadline deadline) {
+        std::vector<std::vector<Gap>> all;
+        if (!keeps_coverage(db_)) co_return all;
+        for (const SymbolId symbol : options_.series) {
+            CoverageFilter filter;
+            filter.dataset = Dataset::book_tickers;
+            filter.symbol = symbol;
+            const std::vector<CoverageClaim> claims = co_await get_coverage_claims(db_, filter, deadline);
+            all.push_back(gaps_of(claims));
+        }
+        co_return all;
     }
 
     /// The time of the first row in this order.
