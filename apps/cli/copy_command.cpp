@@ -36,6 +36,7 @@ int run_copy(const GlobalOptions& global, const CopyArguments& arguments, const 
     options.selection = read_selection(read);
     options.batch_rows = arguments.batch_rows;
     options.dry_run = arguments.dry_run;
+    options.only_gaps = arguments.only_gaps;
     if (global.db || global.config) throw UsageError("copy takes FROM_URL and TO_URL instead of --db and --config");
     // The schema of the database that is read is none of this command's business.
     DatabaseChoice source = choose_database(arguments.from_url, "FROM_URL", /*migrate=*/false);

@@ -127,6 +127,15 @@ void describe_import(CLI::App& app, CommandLine& line) {
         ->required();
     command->add_flag("--dry-run", import.dry_run, "Check the files and say what would happen; write nothing");
     command->add_flag("--force", import.force, "Read files again that were imported before");
+    command->add_flag("--only-gaps", import.only_gaps,
+                      "Store only rows in time that is not covered yet (see coverage)");
+    CLI::Option* complete = command->add_flag(
+        "--complete", import.complete, "The files have every row from --from to --to, also where they begin later");
+    command->add_option("--from", import.from, "With --complete: 2024-08-08")->type_name("T")->needs(complete);
+    command->add_option("--to", import.to, "With --complete: 2024-08-09, not included any more")
+        ->type_name("T")
+        ->needs(complete);
+    complete->needs("--from")->needs("--to");
     command
         ->add_option("--on-error", import.on_error,
                      "What a bad row does: stop (nothing of the file is stored) or quarantine")
@@ -170,6 +179,8 @@ void describe_copying(CLI::App& app, CommandLine& line) {
     add_series_options(command, line.read, DatasetIs::optional);
     add_time_options(command, line.read);
     command->add_flag("--dry-run", copy.dry_run, "Read and compare, and say what would be written; write nothing");
+    command->add_flag("--only-gaps", copy.only_gaps,
+                      "Copy only rows in time that the target has not covered yet (see coverage)");
     command->add_flag("--allow-rounding", copy.allow_rounding, kAllowRounding);
     command->add_option("--batch-rows", copy.batch_rows, "Rows a transaction (50000)")
         ->type_name("N")
@@ -446,6 +457,7 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
     describe_copying(app, line);
     describe_analysis(app, line);
     describe_comparison(app, line);
+    describe_coverage(app, line);
     describe_looking(app, line);
     describe_symbols(app, line);
     describe_operation(app, line);

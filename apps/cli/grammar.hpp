@@ -17,6 +17,7 @@ struct CommandLine {
     BarArguments bars;
     FundingArguments funding;
     CompareArguments compare;
+    CoverageArguments coverage;
     FormatFlags flags;
     SymbolsOptions symbols;
     SyncArguments sync;

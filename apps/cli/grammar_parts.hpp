@@ -21,6 +21,8 @@ void add_clock_option(CLI::App* command, ReadOptions& read);
 
 /// The commands that say what rows come to.
 void describe_analysis(CLI::App& app, CommandLine& line);
+/// The commands that say what is complete and what is missing.
+void describe_coverage(CLI::App& app, CommandLine& line);
 /// The commands that compare series with each other.
 void describe_comparison(CLI::App& app, CommandLine& line);
 /// The commands that say how a database does, and take rows out again.

@@ -10,6 +10,7 @@
 
 #include "commands.hpp"
 #include "diagnostics.hpp"
+#include "exit_code.hpp"
 #include "import_report.hpp"
 #include "interrupt.hpp"
 #include "query.hpp"
@@ -32,6 +33,15 @@ ImportOptions library_options(const ImportArguments& arguments) {
     options.on_error = arguments.on_error == "quarantine" ? OnError::quarantine : OnError::stop;
     options.force = arguments.force;
     options.dry_run = arguments.dry_run;
+    options.only_gaps = arguments.only_gaps;
+    if (arguments.only_gaps && options.on_error == OnError::quarantine) {
+        throw UsageError("--only-gaps and --on-error quarantine exclude each other");
+    }
+    if (arguments.complete) {
+        options.complete_from = read_time_option("--from", arguments.from);
+        options.complete_to = read_time_option("--to", arguments.to);
+        if (options.complete_to <= options.complete_from) throw UsageError("--to: expected a time after --from");
+    }
     options.batch_rows = arguments.batch_rows;
     options.stop = interrupt_flag();
     return options;

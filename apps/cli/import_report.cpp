@@ -168,7 +168,8 @@ void ImportReporter::print_text(const ImportReport& report) {
 
 void ImportReporter::print_counts(const ImportReport& report) const {
     const std::string rows =
-        fmt::format("  {} read{}", with_commas(report.read), counts(report.written, report.rejected));
+        fmt::format("  {} read{}{}", with_commas(report.read), counts(report.written, report.rejected),
+                    report.covered > 0 ? fmt::format(", {} in covered time", with_commas(report.covered)) : "");
     if (arguments_.dry_run) {
         output().line(rows + "; nothing was written (--dry-run)");
         return;
@@ -191,6 +192,7 @@ void ImportReporter::print_json(const ImportReport& report) {
     append_field(text, "folded", report.written.folded);
     append_field(text, "rounded", report.written.rounded);
     append_field(text, "rejected", report.rejected);
+    if (arguments_.only_gaps) append_field(text, "covered", report.covered);
     text += report.skipped ? ",\"skipped\":true" : ",\"skipped\":false";
     text += ",\"seconds\":" + format_number(report.seconds);
     if (arguments_.dry_run) {

@@ -56,20 +56,30 @@ struct ImportArguments {
     std::string layout, dataset, exchange, symbol, base, quote, time_unit;
     std::string on_error = "stop";
     std::size_t batch_rows = 10'000;
-    bool force = false, dry_run = false, allow_rounding = false, json = false;
+    bool force = false, dry_run = false, only_gaps = false, allow_rounding = false, json = false;
+    bool complete = false;
+    std::string from, to;  ///< Of --complete.
 };
 
 /// Beside the dataset, series and times, which are ReadOptions.
 struct CopyArguments {
     std::string from_url, to_url;
     std::size_t batch_rows = 50'000;
-    bool dry_run = false, allow_rounding = false, json = false;
+    bool dry_run = false, only_gaps = false, allow_rounding = false, json = false;
 };
 
 /// Beside the series, times and the length, which are ReadOptions.
 struct BarArguments {
     std::string dataset = "book-tickers";
     std::string empty = "skip";
+};
+
+/// Of coverage and gaps, beside the dataset, series and times, which are ReadOptions.
+struct CoverageArguments {
+    std::string clock;    ///< Empty: either; of declare and gaps event.
+    std::string reason;   ///< declare
+    bool gap = false;     ///< declare
+    std::string silence;  ///< gaps
 };
 
 /// Of funding and basis, beside the times.
