@@ -39,6 +39,7 @@ int run_imports_undo(const GlobalOptions& global, const RemovalArguments& argume
 int run_delete(const GlobalOptions& global, const RemovalArguments& arguments, const ReadOptions& read);
 int run_backup(const GlobalOptions& global, const BackupArguments& arguments);
 int run_restore(const GlobalOptions& global, const BackupArguments& arguments);
+int run_doctor(const GlobalOptions& global, const FormatFlags& flags);
 int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments);
 int run_migrate_status(const GlobalOptions& global, const MigrateOptions& options);
 int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options);

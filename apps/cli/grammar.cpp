@@ -214,6 +214,12 @@ void describe_looking(CLI::App& app, CommandLine& line) {
         ->excludes(series);
     add_format_flags(stats, line.stats.flags);
     stats->callback([&line] { line.run = [&line] { return run_stats(line.global, line.stats); }; });
+
+    CLI::App* doctor =
+        add_command(app, "doctor", "Look for what is wrong with the database, or soon will be, and say what helps",
+                    {"marketdb doctor", "marketdb --db postgresql://host/market doctor --json"});
+    add_format_flags(doctor, line.flags);
+    doctor->callback([&line] { line.run = [&line] { return run_doctor(line.global, line.flags); }; });
 }
 
 /// A command below another that takes an argument itself: what is too much must not become that.

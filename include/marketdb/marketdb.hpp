@@ -10,6 +10,7 @@
 #include <marketdb/coverage_claim.hpp>
 #include <marketdb/database_manager.hpp>
 #include <marketdb/deadline.hpp>
+#include <marketdb/doctor.hpp>
 #include <marketdb/error.hpp>
 #include <marketdb/format.hpp>
 #include <marketdb/funding.hpp>

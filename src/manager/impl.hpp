@@ -119,6 +119,9 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<std::uint64_t> run_sql_batch(storage::SqlBatch batch, Deadline deadline);
     awaitable<std::uint64_t> copy_sql_rows(storage::SqlRows rows, Deadline deadline);
 
+    // doctor.cpp
+    awaitable<std::vector<Finding>> diagnose(Deadline deadline);
+
     // writes.cpp
     /// A row of a batch whose series memory does not know.
     struct UnknownId {
@@ -238,6 +241,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     /// What `look` finds, else the wanted row, stored by the method.
     template <class Row, class Look>
     awaitable<Row> ensure(Row wanted, Look look, awaitable<Row> (Impl::*store)(Row, Deadline), Deadline deadline);
+    awaitable<void> compare_reference(std::vector<Finding>& findings, Deadline deadline);
+    awaitable<void> compare_latest(const storage::Table& table, std::vector<Finding>& findings, Deadline deadline);
     [[nodiscard]] bool is_known_id(const storage::Table& table, std::int32_t id) const noexcept;
     [[nodiscard]] std::vector<UnknownId> unknown_ids(storage::RowSpan rows) const;
     awaitable<WriteResult> write(storage::RowSpan rows, std::span<const CoverageClaim> claims,

@@ -16,6 +16,7 @@
 #include <marketdb/config.hpp>
 #include <marketdb/coverage_claim.hpp>
 #include <marketdb/deadline.hpp>
+#include <marketdb/doctor.hpp>
 #include <marketdb/queries.hpp>
 #include <marketdb/sql.hpp>
 
@@ -210,6 +211,9 @@ class Engine {
     /// The same as `execute_many` and `copy_rows` promise. Returns how many rows were written.
     virtual awaitable<std::uint64_t> run_sql_batch(const SqlBatch& batch, Deadline deadline) = 0;
     virtual awaitable<std::uint64_t> copy_sql_rows(const SqlRows& rows, Deadline deadline) = 0;
+
+    /// What `diagnose` asks of the database itself.
+    virtual awaitable<std::vector<Finding>> examine(Deadline deadline) = 0;
 
     virtual awaitable<ChangeMarks> poll_changes(Deadline deadline) = 0;
     virtual awaitable<DatabaseStats> stats(Deadline deadline) = 0;

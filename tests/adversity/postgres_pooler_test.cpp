@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -134,6 +136,28 @@ TEST_F(PostgresPooler, WhoRunsOutOfTimeCancelsNobodyElse) {
     others.join();
     EXPECT_EQ(failure, "");
     other.run("ROLLBACK");
+}
+
+TEST_F(PostgresPooler, StatementsOfOnesOwnAndChangesOfSymbolsLeaveNothingInTheSession) {
+    const std::string before = seen_by_others();
+    const auto db = PostgresDesk::open(config());
+    const Symbol symbol = PostgresDesk::make_symbol(*db);
+    const auto id = static_cast<std::int64_t>(symbol.id);
+    EXPECT_FALSE(db->wait(db->set_symbol_active(symbol.id, false)).is_active);
+    const std::vector<std::vector<Value>> lists{{id, 0.5}, {id, 0.25}};
+    EXPECT_EQ(db->wait(db->execute_many("UPDATE symbols SET min_quantity = $2 WHERE id = $1", lists)), 2U);
+    const std::vector<std::string> columns{"symbol_id", "timestamp", "kind", "funding_rate"};
+    const std::vector<std::vector<Value>> rates{{id, kNoon, std::string("settled"), 0.0001}};
+    EXPECT_EQ(db->wait(db->copy_rows("funding_rate_snapshots", columns, rates)), 1U);
+    const std::optional<Value> quantity = db->wait(db->fetch_value("SELECT min_quantity FROM symbols"));
+    EXPECT_EQ(std::get<double>(quantity.value()), 0.25);
+    const std::vector<Finding> findings = db->wait(diagnose(*db));
+    for (const Finding& one : findings) {
+        EXPECT_FALSE(one.what.starts_with("could not be looked at")) << one.check << ": " << one.what;
+    }
+    for (int look = 0; look < 4; ++look) EXPECT_EQ(seen_by_others(), before);
+    EXPECT_EQ(desk_.ask("SELECT is_active, min_quantity, (SELECT count(*) FROM funding_rate_snapshots) FROM symbols"),
+              "f|0.25|1");
 }
 
 TEST_F(PostgresPooler, WhatAnotherManagerChangesIsSeenWithoutListening) {

@@ -57,6 +57,7 @@ inline std::vector<MethodCall> every_reading_method(const Symbol& symbol) {
     add("fetch", [](DatabaseManager& db) { db.wait(db.fetch("SELECT 1")); });
     add("fetch_row", [](DatabaseManager& db) { db.wait(db.fetch_row("SELECT 1")); });
     add("fetch_value", [](DatabaseManager& db) { db.wait(db.fetch_value("SELECT 1")); });
+    add("diagnose", [](DatabaseManager& db) { db.wait(diagnose(db)); });
     add("get_database_stats", [](DatabaseManager& db) { db.wait(db.get_database_stats()); });
     add("get_status", [](DatabaseManager& db) { db.wait(get_status(db)); });
     add("get_exact_database_stats", [](DatabaseManager& db) { db.wait(get_exact_database_stats(db)); });

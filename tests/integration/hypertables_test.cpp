@@ -190,6 +190,20 @@ TEST_F(Hypertables, TheViewsThatAreAskedHaveTheColumnsThatTheirStandInsHave) {
                      "hypertables.hypertable_name name", "hypertables.hypertable_schema name"}));
 }
 
+TEST_F(Hypertables, TheDoctorCountsTheirChunksAndFindsNothingWrong) {
+    store(quote(make_symbol().id, kNoon, 1, 2));
+    Lines wrong;
+    std::string chunks_found;
+    for (const Finding& one : wait(diagnose(db()))) {
+        EXPECT_FALSE(one.what.starts_with("could not be looked at")) << one.check << ": " << one.what;
+        const bool is_of_tables = one.check == "indexes" || one.check == "triggers" || one.check == "orphans";
+        if (is_of_tables && one.severity != Severity::fine) wrong.push_back(one.check + " " + one.where);
+        if (one.check == "partitions" && one.where == "book_ticker_snapshots") chunks_found = one.what;
+    }
+    EXPECT_EQ(wrong, Lines{});
+    EXPECT_TRUE(chunks_found.starts_with("1 chunks of TimescaleDB, each ")) << chunks_found;
+}
+
 /// The same questions of the catalogue, answered by tables in the place of the extension's views: for machines without it.
 class HypertableCatalogue : public ::testing::Test {
  protected:
@@ -255,6 +269,31 @@ class HypertableCatalogue : public ::testing::Test {
 
     std::string name_ = "hyper_" + std::to_string(::getpid());
 };
+
+TEST_F(HypertableCatalogue, JobsOfTheServerAreListedAndThoseThatFailedAreAWarning) {
+    PostgresSession session(PostgresServer::shared().conninfo(name_, kTestRole));
+    session.run(
+        "DROP TABLE timescaledb_information.hypertables, timescaledb_information.chunks;"
+        "CREATE TABLE timescaledb_information.jobs (job_id integer, proc_name name, hypertable_schema name, "
+        "hypertable_name name, schedule_interval interval, scheduled boolean, config jsonb);"
+        "CREATE TABLE timescaledb_information.job_stats (job_id integer, last_run_status text);"
+        "INSERT INTO timescaledb_information.jobs VALUES (1, 'policy_telemetry', NULL, NULL, '1 day', true, NULL), "
+        "(1000, 'policy_retention', 'desk', 'trade_snapshots', '1 day', true, '{\"drop_after\": \"3 days\"}'), "
+        "(1001, 'policy_compression', 'desk', 'book_ticker_snapshots', '12:00', false, NULL);"
+        "INSERT INTO timescaledb_information.job_stats VALUES (1000, 'Failed'), (1001, 'Success')");
+    DatabaseManager manager(config());
+    manager.wait(manager.initialize());
+    Lines jobs;
+    for (const Finding& one : manager.wait(diagnose(manager))) {
+        if (one.check != "jobs") continue;
+        jobs.push_back(std::string(to_string(one.severity)) + " " + one.where + ": " + one.what);
+    }
+    EXPECT_EQ(jobs,
+              (Lines{"warning desk.trade_snapshots: job 1000 of the server runs policy_retention every 1 day, with "
+                     "{\"drop_after\": \"3 days\"}; its last run failed",
+                     "note desk.book_ticker_snapshots: job 1001 of the server runs policy_compression every 12:00:00 "
+                     "(paused)"}));
+}
 
 TEST_F(HypertableCatalogue, TablesThatItNamesAreReadByTheirChunks) {
     make_tables_in_one_piece();

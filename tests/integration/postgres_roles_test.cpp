@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <marketdb/config.hpp>
 #include <marketdb/database_manager.hpp>
+#include <marketdb/doctor.hpp>
 #include <marketdb/roles.hpp>
 #include <marketdb/time.hpp>
 
@@ -209,6 +211,40 @@ TEST_F(PostgresRoles, AWriterCleansUpThroughTheOwnersFunctionOrIsToldWhatIsMissi
     const CleanupResult cleaned = manager.wait(manager.cleanup_old_data());
     EXPECT_EQ(cleaned.book_tickers, 1U);
     EXPECT_EQ(cleaned.book_tickers_staying, 1U);
+}
+
+TEST_F(PostgresRoles, AReaderAsksWhatHeLikesLooksForWhatIsWrongAndWritesNothing) {
+    write_a_little(*as(writer_));
+    Config config = Config::from_url(url(reader_));
+    config.open_mode = OpenMode::read_only;
+    DatabaseManager manager(config);
+    manager.wait(manager.initialize());
+    const std::optional<Value> rows = manager.wait(manager.fetch_value("SELECT count(*) FROM book_ticker_snapshots"));
+    EXPECT_EQ(std::get<std::int64_t>(rows.value()), 2);
+    EXPECT_TRUE(manager.wait(manager.get_active_balances()).empty());
+    EXPECT_EQ(manager.find_candidates("btc/usdt").size(), 1U);
+
+    const std::vector<Finding> findings = manager.wait(diagnose(manager));
+    for (const Finding& one : findings) {
+        EXPECT_FALSE(one.what.starts_with("could not be looked at")) << one.check << ": " << one.what;
+        // The server of the tests does not wait for its disk.
+        const bool is_wrong = one.severity >= Severity::warning && one.check != "durability" && one.check != "lookups";
+        EXPECT_FALSE(is_wrong) << one.check << " " << one.where << ": " << one.what;
+    }
+    const auto has = [&](std::string_view check) {
+        return std::any_of(findings.begin(), findings.end(), [&](const Finding& one) { return one.check == check; });
+    };
+    for (const char* check : {"schema", "memory", "triggers", "indexes", "orphans", "partitions", "connections"}) {
+        EXPECT_TRUE(has(check)) << check;
+    }
+    const std::vector<std::vector<Value>> lists{{std::string("X_SPOT")}};
+    const std::vector<std::string> columns{"enum_value"};
+    expect_error(ErrorCode::read_only, [&] {
+        static_cast<void>(manager.wait(manager.execute_many("DELETE FROM symbols WHERE symbol_base = $1", lists)));
+    });
+    expect_error(ErrorCode::read_only,
+                 [&] { static_cast<void>(manager.wait(manager.copy_rows("exchanges", columns, lists))); });
+    EXPECT_EQ(as(reader_)->number("SELECT count(*) FROM symbols"), 1);
 }
 
 // --- views ---------------------------------------------------------------------------------------------------------

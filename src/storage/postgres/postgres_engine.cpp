@@ -331,6 +331,11 @@ asio::awaitable<std::uint64_t> PostgresEngine::copy_sql_rows(const SqlRows& rows
     co_return written;
 }
 
+asio::awaitable<std::vector<Finding>> PostgresEngine::examine(Deadline deadline) {
+    std::vector<Finding> findings = co_await run(store().examine(resolve(deadline)));
+    co_return findings;
+}
+
 asio::awaitable<ChangeMarks> PostgresEngine::poll_changes(Deadline deadline) {
     const ChangeMarks marks = co_await run(store().poll_changes(resolve(deadline)));
     co_return marks;

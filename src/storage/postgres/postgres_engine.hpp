@@ -63,6 +63,7 @@ class PostgresEngine final : public Engine {
     awaitable<BackupReport> back_up(std::string file, Deadline deadline) override;
     awaitable<std::uint64_t> run_sql_batch(const SqlBatch& batch, Deadline deadline) override;
     awaitable<std::uint64_t> copy_sql_rows(const SqlRows& rows, Deadline deadline) override;
+    awaitable<std::vector<Finding>> examine(Deadline deadline) override;
     awaitable<ChangeMarks> poll_changes(Deadline deadline) override;
     awaitable<DatabaseStats> stats(Deadline deadline) override;
     awaitable<PoolStats> pool_stats() override;

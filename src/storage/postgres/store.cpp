@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/postgres/health_check.hpp"
+
 namespace marketdb::storage::postgres {
 
 namespace asio = boost::asio;
@@ -21,6 +23,12 @@ asio::awaitable<void> Store::prepare(Connection& connection, Deadline deadline) 
             co_await partitions_.read(connection, physical(*table), deadline);
         }
     }
+}
+
+asio::awaitable<std::vector<Finding>> Store::examine(Deadline deadline) {
+    HealthCheck check(config_, pool_, catalogue_);
+    std::vector<Finding> findings = co_await check.run(deadline);
+    co_return findings;
 }
 
 const Store::Texts& Store::texts(const PhysicalTable& table) {

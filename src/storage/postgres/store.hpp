@@ -74,6 +74,9 @@ class Store {
     awaitable<void> withdraw(CoverageFilter filter, Deadline deadline);
     awaitable<std::vector<CoverageClaim>> claims(CoverageFilter filter, Deadline deadline);
 
+    // store.cpp
+    awaitable<std::vector<Finding>> examine(Deadline deadline);
+
     // store_retention.cpp
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline);
     awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff, Deadline deadline);

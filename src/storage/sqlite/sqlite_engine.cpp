@@ -304,6 +304,14 @@ asio::awaitable<std::uint64_t> SqliteEngine::copy_sql_rows(const SqlRows& rows, 
     co_return written;
 }
 
+asio::awaitable<std::vector<Finding>> SqliteEngine::examine(Deadline deadline) {
+    std::vector<Finding> findings;
+    auto work = [&](JobContext& context) { findings = context.store->examine(config_, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::readers, Need::open, job);
+    co_return findings;
+}
+
 asio::awaitable<ChangeMarks> SqliteEngine::poll_changes(Deadline deadline) {
     ChangeMarks marks;
     auto work = [&](JobContext& context) { marks = context.database.poll_changes(context.control); };

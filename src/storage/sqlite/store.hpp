@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <marketdb/config.hpp>
+
 #include "storage/engine.hpp"
 #include "storage/sqlite/connection.hpp"
 #include "storage/sqlite/control.hpp"
@@ -71,6 +73,8 @@ class Store {
     std::uint64_t run_sql_batch(const std::string& text, const std::vector<std::vector<Value>>& rows,
                                 const Control& control);
     std::uint64_t copy_sql_rows(const SqlRows& rows, const Control& control);
+    /// As `Engine::examine`.
+    std::vector<Finding> examine(const Config& config, const Control& control);
     std::uint64_t data_version();
     std::uint64_t reference_version();
 
