@@ -377,7 +377,6 @@ class DatabaseManager {
  private:
     template <class Row>
     friend class HistoryReader;
-    friend class CoverageLedger;  // behind coverage.hpp
     friend struct ManagerAccess;
     class Impl;
 

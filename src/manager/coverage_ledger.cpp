@@ -77,19 +77,19 @@ template awaitable<WriteResult> CoverageLedger::insert(std::vector<FundingRate>,
 
 awaitable<void> CoverageLedger::claim(std::vector<CoverageClaim> claims, Deadline deadline) {
     check_claims(claims);
-    return impl_->start(&DatabaseManager::Impl::claim, deadline, std::move(claims));
+    return impl_->start(&ManagerAccess::Impl::claim, deadline, std::move(claims));
 }
 
 awaitable<void> CoverageLedger::withdraw(CoverageFilter filter, Deadline deadline) {
-    return impl_->start(&DatabaseManager::Impl::withdraw, deadline, filter);
+    return impl_->start(&ManagerAccess::Impl::withdraw, deadline, filter);
 }
 
 awaitable<void> CoverageLedger::withdraw_for_gap(CoverageClaim gap, Deadline deadline) {
-    return impl_->start(&DatabaseManager::Impl::withdraw_for_gap, deadline, gap);
+    return impl_->start(&ManagerAccess::Impl::withdraw_for_gap, deadline, gap);
 }
 
 awaitable<std::vector<CoverageClaim>> CoverageLedger::claims(CoverageFilter filter, Deadline deadline) {
-    return impl_->start(&DatabaseManager::Impl::claims, deadline, filter);
+    return impl_->start(&ManagerAccess::Impl::claims, deadline, filter);
 }
 
 bool CoverageLedger::is_kept() const noexcept { return impl_->engine().capabilities().keeps_coverage; }

@@ -8,6 +8,8 @@
 #include <marketdb/coverage_claim.hpp>
 #include <marketdb/database_manager.hpp>
 
+#include "manager/access.hpp"
+
 namespace marketdb {
 
 /// The way to a manager's ledger for the free functions of coverage.hpp. What may be claimed is checked at the call.
@@ -18,7 +20,7 @@ class CoverageLedger {
     template <class T>
     using awaitable = boost::asio::awaitable<T>;
 
-    explicit CoverageLedger(DatabaseManager& db) : impl_(db.impl_) {}
+    explicit CoverageLedger(DatabaseManager& db) : impl_(ManagerAccess::impl(db)) {}
 
     /// As the public function. Row: BookTicker, Trade or FundingRate.
     template <class Row>
@@ -32,7 +34,7 @@ class CoverageLedger {
     [[nodiscard]] bool is_kept() const noexcept;
 
  private:
-    std::shared_ptr<DatabaseManager::Impl> impl_;
+    std::shared_ptr<ManagerAccess::Impl> impl_;
 };
 
 }  // namespace marketdb
