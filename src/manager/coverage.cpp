@@ -165,6 +165,11 @@ awaitable<void> declare_gap(DatabaseManager& db, CoverageDeclaration declaration
 
 awaitable<void> withdraw_coverage(DatabaseManager& db, CoverageFilter filter, Deadline deadline) {
     check(filter);
+    for (const Timestamp time : {filter.start, filter.end}) {
+        if (!is_present(time) || is_storable(time)) continue;
+        throw Error(ErrorCode::invalid_argument,
+                    "expected times from " + to_string(kMinTime) + " to " + to_string(kMaxTime));
+    }
     return CoverageLedger(db).withdraw(filter, deadline);
 }
 

@@ -196,6 +196,11 @@ awaitable<Removal> delete_rows(DatabaseManager& db, DeleteOptions options, Deadl
     if (!is_given(options.series)) {
         throw Error(ErrorCode::invalid_argument, "no series is chosen: expected at least an exchange ('*' is all)");
     }
+    for (const Timestamp time : {options.start, options.end}) {
+        if (!is_present(time) || is_storable(time)) continue;
+        throw Error(ErrorCode::invalid_argument,
+                    "expected times from " + to_string(kMinTime) + " to " + to_string(kMaxTime));
+    }
     if (is_present(options.start) && is_present(options.end) && options.end < options.start) {
         throw Error(ErrorCode::invalid_argument,
                     "end " + to_string(options.end) + " is before start " + to_string(options.start));

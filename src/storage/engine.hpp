@@ -68,22 +68,25 @@ struct RowChoice {
     SourceId source{};          ///< 0: of any. Else the table keeps sources.
 };
 
-/// The time of chosen rows, as claims have it. Not of balances.
-[[nodiscard]] inline CoverageFilter time_of(const RowChoice& choice) {
-    CoverageFilter filter;
-    filter.dataset = choice.table->dataset;
-    filter.symbol = SymbolId{choice.series.id};
-    filter.source = choice.source;
-    filter.start = choice.start;
-    filter.end = choice.end;
-    return filter;
-}
-
 /// What one transaction removed.
 struct Erased {
     std::uint64_t rows = 0;
-    Timestamp next = kNoTime;  ///< Before it none of the chosen rows is left; absent: none is left at all.
+    Timestamp next = kNoTime;   ///< Before it none of the chosen rows is left; absent: none is left at all.
+    Timestamp first = kNoTime;  ///< The first event time of the removed rows; absent: none was.
+    Timestamp last = kNoTime;   ///< And the last.
 };
+
+/// What goes out of the claims with removed rows: all of the chosen time; where only rows of one source went, the time in which
+/// they stood, because others stay and other sources claim them too. Not of balances.
+[[nodiscard]] inline CoverageFilter time_without(const RowChoice& choice, const Erased& erased) {
+    CoverageFilter filter;
+    filter.dataset = choice.table->dataset;
+    filter.symbol = SymbolId{choice.series.id};
+    const bool is_of_one_source = choice.source != SourceId{};
+    filter.start = is_of_one_source ? erased.first : choice.start;
+    filter.end = is_of_one_source ? erased.last + std::chrono::microseconds(1) : choice.end;
+    return filter;
+}
 
 /// Rows of a series, counted.
 struct SeriesCount {

@@ -1,3 +1,5 @@
+#include <marketdb/removal.hpp>
+
 #include "coverage_fixture.hpp"
 
 /// The ledger: what is stored of claims, what they come to, and how they shrink.
@@ -107,6 +109,50 @@ TEST_P(Coverage, CleanupTakesTheTimeOfTheRowsOutOfTheClaims) {
     EXPECT_EQ(claims(), (Lines{"book-tickers event file -604800000ms .. +0ms",
                                "book-tickers received file -604799000ms .. +0ms"}))
         << "the row of the other series was received an hour ago, and has gone";
+}
+
+TEST_P(Coverage, RowsThatGoWithTheirSourceGoOutOfTheClaimsOfOthersToo) {
+    const SymbolId symbol = make_symbol().id;
+    Source source;
+    source.kind = "import";
+    source.name = "first.csv";
+    source.sha256 = std::string(64, 'a');
+    const SourceId first = wait(db().begin_source(source));
+    source.name = "second.csv";
+    source.sha256 = std::string(64, 'b');
+    const SourceId second = wait(db().begin_source(source));
+    std::vector<BookTicker> rows{quote(symbol, kNoon, 1, 2), quote(symbol, kNoon + 2s, 1, 2)};
+    for (BookTicker& row : rows) row.source_id = first;
+    store_covered(rows, {claim(symbol, kNoon, kNoon + 3s, first)});
+    store_covered(rows, {claim(symbol, kNoon - 1s, kNoon + 9s, second)});
+    UndoOptions undo;
+    undo.source = first;
+    EXPECT_EQ(wait(undo_import(db(), undo)).rows, 2U);
+    EXPECT_EQ(claims(),
+              (Lines{"book-tickers event file -1000ms .. +0ms", "book-tickers event file +2000.001ms .. +9000ms"}))
+        << "the second file had these rows too, and they are gone";
+}
+
+TEST_P(Coverage, DeclaredGapsStayWhereRowsAreDeletedAndGoWithAllThatIsOlder) {
+    const SymbolId symbol = make_symbol().id;
+    store_covered({quote(symbol, kNoon + 1s, 1, 2), quote(symbol, kNoon + 6s, 1, 2)},
+                  {claim(symbol, kNoon, kNoon + 9s, SourceId{1}, CoverageKind::feed),
+                   claim(symbol, kNoon + 2s, kNoon + 5s, SourceId{1}, CoverageKind::gap)});
+    const std::vector<SymbolId> chosen{symbol};
+    DeleteOptions options;
+    options.dataset = Dataset::book_tickers;
+    options.series.symbols = chosen;
+    options.start = kNoon + 1s;
+    options.end = kNoon + 7s;
+    EXPECT_EQ(wait(delete_rows(db(), options)).rows, 2U);
+    EXPECT_EQ(claims(), (Lines{"book-tickers event feed +0ms .. +1000ms", "book-tickers event gap +2000ms .. +5000ms",
+                               "book-tickers event feed +7000ms .. +9000ms"}));
+    EXPECT_EQ(declared_gaps(), Lines{"book-tickers event +2000ms .. +5000ms"})
+        << "a quote from before must not be carried over it";
+    CoverageFilter older;
+    older.end = kNoon + 4s;
+    wait(withdraw_coverage(db(), older));
+    EXPECT_EQ(declared_gaps(), Lines{"book-tickers event +4000ms .. +5000ms"});
 }
 
 TEST_P(Coverage, AGapCountsUnlessAnotherSourceFillsIt) {

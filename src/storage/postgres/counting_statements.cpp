@@ -76,8 +76,10 @@ std::string erase_sql(const PhysicalTable& table, const RowChoice& choice, std::
     const std::string chosen = is_chosen(table, choice);
     if (limit == 0) {
         return fmt::format(
-            "WITH gone AS (DELETE FROM {} WHERE {} RETURNING 1) SELECT count(*), NULL::timestamptz FROM gone",
-            table.name, chosen);
+            "WITH gone AS (DELETE FROM {0} WHERE {1} RETURNING {2} AS moment) SELECT count(*), NULL::timestamptz, "
+            "min(moment), max(moment) FROM "
+            "gone",
+            table.name, chosen, time_of(table));
     }
     // Up to the first row that stays. A join with the rows that go is planned as one of each with each while nobody knows how
     // many they are; the bound of the time is what an index and the partitions can use.
@@ -85,8 +87,9 @@ std::string erase_sql(const PhysicalTable& table, const RowChoice& choice, std::
         "WITH bound AS MATERIALIZED (SELECT {3} FROM {0} WHERE {1} ORDER BY {3} OFFSET {4} LIMIT 1), gone AS (DELETE "
         "FROM {0} WHERE {1} AND {2} <= coalesce((SELECT b.{2} FROM bound AS b), 'infinity') AND (({3}) < (SELECT {3} "
         "FROM "
-        "bound) OR NOT EXISTS (SELECT FROM bound)) RETURNING 1) SELECT count(*), (SELECT b.{2} FROM bound AS b) FROM "
-        "gone",
+        "bound) OR NOT EXISTS (SELECT FROM bound)) RETURNING {2} AS moment) SELECT count(*), (SELECT b.{2} FROM bound "
+        "AS b), min(moment), "
+        "max(moment) FROM gone",
         table.name, chosen, time_of(table), names_at(table, table.table->key.subspan(table.table->series.size())),
         limit);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/covered_time.hpp"
 #include "core/labels.hpp"
 #include "storage/postgres/row_codec.hpp"
 
@@ -55,8 +56,10 @@ std::string claim_sql(const SchemaName& schema, const CoverageClaim& claim) {
 std::string withdraw_sql(const SchemaName& schema, const CoverageFilter& filter) {
     const std::string start = end_of_cut(schema, filter.start, "min_skew", "-infinity");
     const std::string end = end_of_cut(schema, filter.end, "max_skew", "infinity");
+    const std::string_view gaps = core::keeps_gaps(filter) ? " AND c.kind <> 'gap'" : "";
     return fmt::format(
-        "WITH gone AS (DELETE FROM {0} AS c WHERE {1} AND c.end_time > {2} AND c.start_time < {3} RETURNING c.*, {2} "
+        "WITH gone AS (DELETE FROM {0} AS c WHERE {1}{4} AND c.end_time > {2} AND c.start_time < {3} RETURNING c.*, "
+        "{2} "
         "AS "
         "cut_start, {3} AS cut_end) INSERT INTO {0} AS c (dataset, symbol_id, clock, kind, source_id, start_time, "
         "end_time) SELECT dataset, symbol_id, clock, kind, source_id, start_time, cut_start FROM gone WHERE start_time "
@@ -65,7 +68,7 @@ std::string withdraw_sql(const SchemaName& schema, const CoverageFilter& filter)
         "cut_end < end_time GROUP BY dataset, symbol_id, clock, kind, source_id, cut_end ON CONFLICT (dataset, "
         "symbol_id, clock, kind, source_id, start_time) DO UPDATE SET end_time = "
         "greatest(c.end_time, excluded.end_time)",
-        schema.table("coverage"), chosen(filter), start, end);
+        schema.table("coverage"), chosen(filter), start, end, gaps);
 }
 
 std::string claims_sql(const SchemaName& schema, const CoverageFilter& filter) {

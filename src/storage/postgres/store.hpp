@@ -127,6 +127,8 @@ class Store {
                                 const Statements& claims, Deadline deadline);
     awaitable<bool> run_ledger(Connection& connection, const Statements& statements, Deadline deadline);
     [[nodiscard]] Statements claim_statements(std::span<const CoverageClaim> claims) const;
+    /// Adds the statements that take a time out of the claims.
+    void add_withdrawal(Statements& statements, const CoverageFilter& filter) const;
     awaitable<std::optional<std::int64_t>> write_row(const PhysicalTable& table, const std::byte* row, Step step,
                                                      Deadline deadline);
     awaitable<std::optional<std::int64_t>> run_and_commit(Connection& connection, Step step, Deadline deadline);
@@ -134,7 +136,7 @@ class Store {
                             std::string_view sql, Deadline deadline);
     /// Whether whole partitions of a table may go: those that our schema makes by itself.
     [[nodiscard]] bool drops_partitions(const PhysicalTable& table) const;
-    awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, Step step, Step withdraws,
+    awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, Step step, const Statements& withdrawal,
                                                       Deadline deadline);
     awaitable<void> ensure_partitions(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] TimeRange range_to_read(const PhysicalTable& table, RowSpan rows) const;

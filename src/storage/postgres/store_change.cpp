@@ -12,7 +12,6 @@
 
 #include <marketdb/error.hpp>
 
-#include "storage/postgres/coverage_sql.hpp"
 #include "storage/postgres/existing_rows.hpp"
 #include "storage/postgres/row_codec.hpp"
 #include "storage/postgres/statements.hpp"
@@ -254,9 +253,16 @@ asio::awaitable<WriteResult> Store::move_within(Connection& connection, const Ph
     WriteResult result;
     const Timestamp oldest = answers.front().rows() == 0 ? kNoTime : answers.front().time(0, 0);
     const TimeRange piece = is_present(oldest) ? partitions_.piece_of(table, oldest) : TimeRange{};
-    const std::string take = take_sql(table, from, piece, limit);
-    const Step takes{take};
-    const Result taken = co_await connection.run_one(takes, deadline);
+    std::string take = take_sql(table, from, piece, limit);
+    Step takes{take};
+    Result taken = co_await connection.run_one(takes, deadline);
+    if (taken.rows() == 0 && (is_present(piece.start) || is_present(piece.end))) {
+        // The count is older than the rows: somebody removed the first ones by other means.
+        const TimeRange whole;
+        take = take_sql(table, from, whole, limit);
+        takes.sql = take;
+        taken = co_await connection.run_one(takes, deadline);
+    }
     const auto count = static_cast<std::size_t>(taken.rows());
     if (count == 0) {
         co_await commit(connection, deadline);
@@ -282,12 +288,13 @@ asio::awaitable<WriteResult> Store::move_within(Connection& connection, const Ph
     }
     result.updated = written - result.inserted;
     result.unchanged = count - written;
-    const std::string shrink = shrink_series_sql(table, schema(), from, count);
     CoverageFilter claimed;
     claimed.dataset = logical.dataset;
     claimed.symbol = SymbolId{from.id};
-    const std::string withdraw = withdraw_sql(schema(), claimed);
-    const std::array last{Step{shrink}, Step{withdraw}};
+    Statements keeps(1, shrink_series_sql(table, schema(), from, count));
+    add_withdrawal(keeps, claimed);
+    std::vector<Step> last;
+    for (const std::string& statement : keeps) last.push_back({statement});
     co_await commit(connection, last, deadline);
     co_return result;
 }

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/labels.hpp"
 #include "storage/postgres/coverage_sql.hpp"
 #include "storage/postgres/store.hpp"
@@ -33,6 +35,12 @@ Store::Statements Store::claim_statements(std::span<const CoverageClaim> claims)
     return statements;
 }
 
+void Store::add_withdrawal(Statements& statements, const CoverageFilter& filter) const {
+    // A claim that is about to be stored is not seen, and would claim the time anew.
+    statements.push_back(fmt::format("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", schema().table("coverage")));
+    statements.push_back(withdraw_sql(schema(), filter));
+}
+
 asio::awaitable<void> Store::claim(std::span<const CoverageClaim> claims, Deadline deadline) {
     const Statements statements = claim_statements(claims);
     if (statements.empty()) co_return;
@@ -42,7 +50,8 @@ asio::awaitable<void> Store::claim(std::span<const CoverageClaim> claims, Deadli
 
 asio::awaitable<void> Store::withdraw(CoverageFilter filter, Deadline deadline) {
     if (catalogue_.is_existing()) co_return;
-    const Statements statements(1, withdraw_sql(schema(), filter));
+    Statements statements;
+    add_withdrawal(statements, filter);
     auto body = [&](Connection& connection) { return run_ledger(connection, statements, deadline); };
     co_await transact(pool_, body, deadline);
 }

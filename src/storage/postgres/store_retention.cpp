@@ -93,9 +93,9 @@ asio::awaitable<std::optional<std::uint64_t>> Store::drop_partition(const Table&
     CoverageFilter gone;
     gone.dataset = logical.dataset;
     gone.end = cutoff;
-    const std::string withdraw = withdraw_sql(schema(), gone);
-    const Step withdraws{withdraw};
-    auto body = [&](Connection& connection) { return drop_once(connection, step, withdraws, deadline); };
+    Statements withdrawal;
+    add_withdrawal(withdrawal, gone);
+    auto body = [&](Connection& connection) { return drop_once(connection, step, withdrawal, deadline); };
     const bool has_deadline = deadline.at != Deadline::never().at;
     const auto until = has_deadline ? deadline.at : steady_clock::now() + kPatienceWhileBusy;
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -122,15 +122,17 @@ asio::awaitable<std::optional<std::uint64_t>> Store::drop_partition(const Table&
     }
 }
 
-asio::awaitable<std::optional<std::uint64_t>> Store::drop_once(Connection& connection, Step step, Step withdraws,
-                                                               Deadline deadline) {
+asio::awaitable<std::optional<std::uint64_t>> Store::drop_once(Connection& connection, Step step,
+                                                               const Statements& withdrawal, Deadline deadline) {
     // Whatever the role's default is: another level would not see the rows that are written meanwhile.
     const std::vector<Step> steps{{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED"}, step};
     const std::vector<Result> answers = co_await begin(connection, steps, deadline);
     std::optional<std::uint64_t> rows;
     if (!answers.back().is_null(0, 0)) rows = static_cast<std::uint64_t>(answers.back().integer(0, 0));
     // After the rows: what others claimed until the partition was locked goes with it.
-    const std::span<const Step> last(&withdraws, rows ? 1 : 0);
+    std::vector<Step> last;
+    for (const std::string& statement : withdrawal) last.push_back({statement});
+    if (!rows) last.clear();
     co_await commit(connection, last, deadline);
     co_return rows;
 }

@@ -475,11 +475,13 @@ asio::awaitable<Erased> Store::erase(Connection& connection, const PhysicalTable
     Erased erased;
     erased.rows = static_cast<std::uint64_t>(answers.front().integer(0, 0));
     erased.next = answers.front().time(0, 1);
+    erased.first = answers.front().time(0, 2);
+    erased.last = answers.front().time(0, 3);
     Statements keeps;
     // In the order in which a write takes its locks: rows, series, claims.
     if (erased.rows > 0 && table.is_own()) {
         keeps.push_back(shrink_series_sql(table, schema(), choice.series, erased.rows));
-        if (table.table->dataset != Dataset::balances) keeps.push_back(withdraw_sql(schema(), time_of(choice)));
+        if (table.table->dataset != Dataset::balances) add_withdrawal(keeps, time_without(choice, erased));
     }
     std::vector<Step> last;
     for (const std::string& statement : keeps) last.push_back({statement});

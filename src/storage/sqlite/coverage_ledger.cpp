@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/covered_time.hpp"
 #include "core/labels.hpp"
 
 namespace marketdb::storage::sqlite {
@@ -121,7 +122,10 @@ void add_claims(Connection& connection, std::span<const CoverageClaim> claims) {
 void withdraw_claims(Connection& connection, const CoverageFilter& filter) {
     CoverageFilter any_time = filter;
     any_time.start = any_time.end = kNoTime;
-    for (const CoverageClaim& claim : read_claims(connection, any_time)) withdraw(connection, claim, filter);
+    for (const CoverageClaim& claim : read_claims(connection, any_time)) {
+        if (claim.kind == CoverageKind::gap && core::keeps_gaps(filter)) continue;
+        withdraw(connection, claim, filter);
+    }
 }
 
 std::vector<CoverageClaim> read_claims(Connection& connection, const CoverageFilter& filter) {

@@ -181,7 +181,8 @@ Erased Store::erase(const RowChoice& choice, std::uint64_t limit) {
     const bool bounded = limit > 0 && bound->step();
     const std::string more = bounded ? fmt::format(" AND ({}) < ({})", names, values) : std::string();
     StatementUse erase(
-        connection_.statement(fmt::format("DELETE FROM {} WHERE {}{}", name, chosen.conditions(), more)));
+        connection_.statement(fmt::format("DELETE FROM {} WHERE {}{} RETURNING {}", name, chosen.conditions(), more,
+                                          quote_identifier(table.find(Role::event_time)->name))));
     chosen.bind(*erase);
     Erased erased;
     for (std::size_t i = 0; bounded && i < rest.size(); ++i) {
@@ -191,9 +192,13 @@ Erased Store::erase(const RowChoice& choice, std::uint64_t limit) {
     // Behind the series every key goes on with the event time.
     if (bounded) erased.next = Timestamp{std::chrono::microseconds(bound->integer(0))};
     bound->reset();
-    erase->step();
-    erased.rows = static_cast<std::uint64_t>(sqlite3_changes64(connection_.handle()));
-    if (erased.rows > 0 && table.dataset != Dataset::balances) withdraw(time_of(choice));
+    while (erase->step()) {
+        const Timestamp time{std::chrono::microseconds(erase->integer(0))};
+        erased.first = erased.rows == 0 ? time : std::min(erased.first, time);
+        erased.last = std::max(erased.last, time);
+        ++erased.rows;
+    }
+    if (erased.rows > 0 && table.dataset != Dataset::balances) withdraw(time_without(choice, erased));
     shrink_series(connection_, table, choice.series, erased.rows);
     return erased;
 }
