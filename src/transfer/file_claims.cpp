@@ -27,7 +27,6 @@ FileClaims::Series& FileClaims::series(std::size_t index) {
 
 void FileClaims::survey(std::size_t index, Times times) {
     Series& one = series(index);
-    const bool is_first = !one.has_rows();
     for (const ClockKind clock : kClocks) {
         const auto i = static_cast<std::size_t>(clock);
         const Timestamp time = times.of(clock);
@@ -37,13 +36,7 @@ void FileClaims::survey(std::size_t index, Times times) {
         one.first[i] = is_present(one.first[i]) ? std::min(one.first[i], time) : time;
         one.last[i] = std::max(one.last[i], time);
     }
-    if (!is_present(times.received)) {
-        one.has_received = false;
-        return;
-    }
-    const std::int64_t skew = (times.received - times.event).count();
-    one.min_skew = is_first ? skew : std::min(one.min_skew, skew);
-    one.max_skew = is_first ? skew : std::max(one.max_skew, skew);
+    if (!is_present(times.received)) one.has_received = false;
 }
 
 void FileClaims::stored(std::size_t index, Times times) {
@@ -52,7 +45,8 @@ void FileClaims::stored(std::size_t index, Times times) {
     if (one.pieces.empty() || one.seen != cuts) {
         // What was not stored may be of the very time of this row.
         const microseconds behind = cuts > 0 ? kStep : microseconds{0};
-        Piece& piece = one.pieces.emplace_back(Piece{times, times});
+        Piece& piece = one.pieces.emplace_back();
+        piece.start = piece.end = times;
         piece.start.event += behind;
         if (is_present(times.received)) piece.start.received += behind;
         one.seen = cuts;
@@ -78,6 +72,11 @@ bool FileClaims::is_claimed(const Series& one, ClockKind clock) const {
     return one.is_ordered(clock) && (is_whole(one) || clock == main_clock(one));
 }
 
+/// What was told before is not told again: somebody may have removed its rows meanwhile.
+Timestamp FileClaims::from(const Piece& piece, ClockKind clock) {
+    return std::max(piece.start.of(clock), piece.told[static_cast<std::size_t>(clock)]);
+}
+
 core::Intervals FileClaims::whole(std::size_t index, ClockKind clock) const {
     if (index >= series_.size() || !series_[index].has_rows()) return {};
     const auto i = static_cast<std::size_t>(clock);
@@ -95,8 +94,10 @@ std::vector<FileClaims::Claim> FileClaims::so_far() {
             if (!is_claimed(one, clock)) continue;
             for (std::size_t at = one.told; at < one.pieces.size(); ++at) {
                 // Without the last moment: a row of the same may come with the next part.
-                const Interval time{one.pieces[at].start.of(clock), one.pieces[at].end.of(clock)};
-                if (time.start < time.end) claims.push_back({index, clock, time});
+                const Interval time{from(one.pieces[at], clock), one.pieces[at].end.of(clock)};
+                if (time.start >= time.end) continue;
+                claims.push_back({index, clock, time});
+                one.pieces[at].told[static_cast<std::size_t>(clock)] = time.end;
             }
         }
         one.told = one.pieces.size() - 1;
@@ -122,20 +123,14 @@ std::vector<FileClaims::Claim> FileClaims::at_end() const {
 std::vector<Interval> FileClaims::ends_of(const Series& one, ClockKind clock) const {
     std::vector<Interval> times;
     if (is_claimed(one, clock)) {
-        for (const Piece& piece : one.pieces) times.push_back({piece.start.of(clock), piece.end.of(clock)});
+        for (const Piece& piece : one.pieces) times.push_back({from(piece, clock), piece.end.of(clock)});
         if (one.seen == cuts_of(one)) times.back().end += kStep;
         return times;
     }
     if (!is_whole(one) || clock == ClockKind::received) return times;
-    if (one.is_ordered(ClockKind::received)) return {event_time_between(one)};
+    // In the order of arrival a row of any event time may have come before the file began, or come after its end.
+    if (one.is_ordered(ClockKind::received)) return times;
     return {{one.first[0], one.last[0] + kStep}};
-}
-
-/// A file in the order of arrival was cut out of the feed by that clock: of event times it has what can only have arrived in between.
-Interval FileClaims::event_time_between(const Series& one) {
-    const Timestamp start = std::max(one.first[0], one.first[1] - microseconds(one.min_skew));
-    const Timestamp end = std::min(one.last[0], one.last[1] - microseconds(one.max_skew));
-    return {start, end + kStep};
 }
 
 std::vector<FileClaims::Claim> FileClaims::of_complete(const Interval& time) const {

@@ -65,13 +65,13 @@ class FileClaims {
     /// Rows between two cuts.
     struct Piece {
         Times start;
-        Times end;  // of the last row
+        Times end;                                        // of the last row
+        std::array<Timestamp, 2> told{kNoTime, kNoTime};  // up to where, by clock
     };
     struct Series {
         std::array<Timestamp, 2> first{kNoTime, kNoTime}, last{kNoTime, kNoTime}, before{kNoTime, kNoTime};
         std::array<bool, 2> is_in_order{true, true};
         bool has_received = true;  // every row
-        std::int64_t min_skew = 0, max_skew = 0;
 
         std::vector<Piece> pieces;
         std::size_t told = 0;    // of these, so many are told and closed
@@ -88,7 +88,7 @@ class FileClaims {
     [[nodiscard]] static ClockKind main_clock(const Series& series);
     [[nodiscard]] bool is_claimed(const Series& series, ClockKind clock) const;
     [[nodiscard]] std::vector<core::Interval> ends_of(const Series& series, ClockKind clock) const;
-    [[nodiscard]] static core::Interval event_time_between(const Series& series);
+    [[nodiscard]] static Timestamp from(const Piece& piece, ClockKind clock);
 
     std::vector<Series> series_;
     std::uint64_t cuts_ = 0;
