@@ -164,6 +164,26 @@ TEST_F(PostgresRoles, RunningTheScriptsAgainChangesNothing) {
     EXPECT_EQ(server().query(kTestDatabase, rights), before);
 }
 
+TEST_F(PostgresRoles, WhoMayUseTheCountsMayUseTheLedgerThatALaterStepAdds) {
+    program({"--db", url(owner_), "migrate", "down", "--to", "4", "--yes"});
+    for (const std::string& role : {writer_, reader_}) {
+        run_script("ALTER DEFAULT PRIVILEGES FOR ROLE " + quoted_identifier(owner_) + " IN SCHEMA " +
+                   quoted_identifier(desk_) + " REVOKE ALL ON TABLES FROM " + quoted_identifier(role));
+    }
+    program({"--db", url(owner_), "migrate", "up"});
+    std::string rights = "SELECT concat_ws(' '";
+    for (const std::string& role : {reader_, writer_}) {
+        for (const char* right : {"SELECT", "INSERT", "UPDATE", "DELETE"}) {
+            rights += ", has_table_privilege(" + quoted_text(role) + ", c.oid, '" + right + "')";
+        }
+    }
+    rights +=
+        ") FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relname = 'coverage' AND "
+        "n.nspname = " +
+        quoted_text(desk_);
+    EXPECT_EQ(server().query(kTestDatabase, rights), (Rows{"t f f f t t t t"}));
+}
+
 TEST_F(PostgresRoles, ScriptsThatNeedTheTablesChangeNothingWithoutThem) {
     const std::string writer = unique_name("early_");
     const RoleNames early{.owner = owner_, .writer = writer, .reader = reader_};
