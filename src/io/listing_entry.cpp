@@ -146,7 +146,7 @@ Symbol read_binance_futures(const object& entry) {
                              QuantityUnit::base);
     take_binance_filters(entry, symbol);
     const std::string_view type = text_of(entry, "contractType");
-    if (!type.starts_with("PERPETUAL")) symbol.contract_type = ContractType::dated;
+    if (type.find("PERPETUAL") == std::string_view::npos) symbol.contract_type = ContractType::dated;
     // What is neither yet "delivers" in the year 2100, as their perpetuals do.
     if (symbol.contract_type == ContractType::dated && !type.empty()) {
         symbol.expires_at = time_of(entry, "deliveryDate");

@@ -95,12 +95,12 @@ bool SyncPlanner::is_about(const Symbol& symbol) const noexcept {
 
 void SyncPlanner::plan_one(const io::ListedSymbol& listed) {
     const Symbol& symbol = listed.symbol;
+    Stored* stored = find(symbol);
+    if (stored != nullptr) stored->is_met = true;
     if (symbol.contract_type == ContractType::dated && listed.problem.empty() && !options_.dated) {
         return skip("dated contract", symbol);
     }
-    Stored* stored = find(symbol);
     if (stored == nullptr) return add(listed);
-    stored->is_met = true;
     if (!symbol.is_active) return deactivate(*stored->symbol);
     if (!listed.problem.empty()) return skip(listed.problem, symbol);
     update(symbol, *stored->symbol);

@@ -205,6 +205,15 @@ TEST_P(SymbolSync, AListingOfOneCategoryLeavesTheOthersAlone) {
     EXPECT_TRUE(contract->is_active);
 }
 
+TEST_P(SymbolSync, WhatIsStoredAndListedAsDatedIsNotTakenForDelisted) {
+    make_symbol("BTC", "USDT", "BINANCE_FUTURES", "BTCUSDT_261225");
+    const SyncReport report =
+        sync("BINANCE_FUTURES",
+             R"({"symbols":[{"symbol":"BTCUSDT_261225","contractType":"CURRENT_QUARTER","deliveryDate":1798185600000,)"
+             R"("status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","marginAsset":"USDT"}]})");
+    EXPECT_EQ(counts(report), "added 0, updated 0, reactivated 0, deactivated 0, unchanged 0, dated contract 1");
+}
+
 TEST_P(SymbolSync, SwapsOfOkxSayWhatAContractIs) {
     if (!target().can.dated_contracts) GTEST_SKIP() << target().name << " keeps no contracts";
     const std::string swaps =

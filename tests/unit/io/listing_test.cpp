@@ -53,6 +53,15 @@ TEST(Listing, OfBinanceFuturesTellsPerpetualFromDated) {
     EXPECT_NE(listing.symbols[2].problem, "") << "what it is nobody knows yet";
 }
 
+TEST(Listing, APerpetualOfBinanceIsOneWhateverItIsOn) {
+    const Listing listing = io::read_listing(
+        "BINANCE_FUTURES",
+        R"({"symbols":[{"symbol":"XAUUSDT","contractType":"TRADIFI_PERPETUAL","deliveryDate":4133404800000,)"
+        R"("status":"TRADING","baseAsset":"XAU","quoteAsset":"USDT","marginAsset":"USDT"}]})");
+    EXPECT_EQ(only(listing).contract_type, ContractType::perpetual);
+    EXPECT_FALSE(is_present(only(listing).expires_at));
+}
+
 TEST(Listing, OfMexcHasBinancesShapeAndItsOwnWords) {
     const char* text =
         R"({"symbols":[{"symbol":"AESUSDT","status":"%","baseAsset":"AES","baseAssetPrecision":2,"quoteAsset":"USDT",)"
