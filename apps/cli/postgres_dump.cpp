@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -55,6 +56,12 @@ void refuse_existing(const std::string& file) {
 
 std::string schema_of(const Config& config) {
     if (!config.postgres.schema.empty()) return config.postgres.schema;
+    // A search path of the session's own is not that of the programs.
+    const char* session = std::getenv("PGOPTIONS");
+    const bool has_session = session != nullptr && *session != '\0';
+    if (has_session || config.postgres.conninfo.find("options") != std::string::npos) {
+        throw UsageError("`options` of the URL and PGOPTIONS do not reach pg_dump: expected schema=NAME in the URL");
+    }
     std::string name = run_tool(config, {"psql", "-X", "-w", "-A", "-t", "-c", "SELECT pg_catalog.current_schema()"});
     while (!name.empty() && name.back() == '\n') name.pop_back();
     if (name.empty()) throw Failure(kUnavailable, "no schema of the search path exists; say which: schema=desk");

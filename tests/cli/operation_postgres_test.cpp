@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,17 @@ class OperationPostgres : public CliTest {
 
     PostgresSession session_{PostgresServer::shared().conninfo(kTestDatabase, kTestRole)};
 };
+
+TEST_F(OperationPostgres, WhichSchemaIsMeantIsNotGuessed) {
+    import_there();
+    const std::string elsewhere = PostgresServer::shared().url("options=-csearch_path%3D%22" + desk() + "%22");
+    for (const char* command : {"backup", "restore"}) {
+        const Outcome outcome = run({"--db", elsewhere, command, "desk.dump"});
+        EXPECT_EQ(outcome.code, 2) << outcome.err;
+        EXPECT_NE(outcome.err.find("schema=NAME"), std::string::npos) << outcome.err;
+    }
+    EXPECT_FALSE(std::filesystem::exists(folder() / "desk.dump"));
+}
 
 TEST_F(OperationPostgres, ABackupIsRestored) {
     import_there();
