@@ -35,41 +35,51 @@ void print_summary(const DatabaseStats& stats, const std::string& name) {
     output().line("");
 }
 
-/// An estimate says so: `~20,000,000`, or a field of its own for programs.
-std::string estimate(std::uint64_t value, bool is_estimated, OutputFormat format) {
-    return (is_estimated && format == OutputFormat::table ? "~" : "") + number(value, format);
-}
+/// An estimate says so: `~20,000,000`.
+std::string estimate(std::uint64_t value, bool is_estimated) { return (is_estimated ? "~" : "") + with_commas(value); }
 
-void print_datasets(const DatabaseStats& stats, OutputFormat format) {
-    const bool is_table = format == OutputFormat::table;
-    std::vector<Field> fields = {{"dataset"},
-                                 {"rows", FieldKind::number},
-                                 {"series", FieldKind::number},
-                                 {"first", FieldKind::text, 1},
-                                 {"last"},
-                                 {is_table ? "newest" : "newest_age_seconds", FieldKind::number},
-                                 {"last_minute_rows", FieldKind::number, 3},
-                                 {is_table ? "size" : "bytes", FieldKind::number, 2}};
-    // Of the whole database, so in the summary of people and beside each dataset for programs.
-    if (!is_table) {
-        fields.push_back({"is_estimated", FieldKind::boolean});
-        fields.push_back({"bytes_are_estimated", FieldKind::boolean});
-        fields.push_back({"database_bytes", FieldKind::number});
-        fields.push_back({"quarantined", FieldKind::number});
-    }
+void print_datasets_for_people(const DatabaseStats& stats) {
+    constexpr OutputFormat kFormat = OutputFormat::table;
+    const std::vector<Field> fields = {{"dataset"},
+                                       {"rows", FieldKind::number},
+                                       {"series", FieldKind::number},
+                                       {"first", FieldKind::text, 1},
+                                       {"last"},
+                                       {"newest", FieldKind::number},
+                                       {"last_minute_rows", FieldKind::number, 3},
+                                       {"size", FieldKind::number, 2}};
     std::vector<std::vector<std::string>> records;
     for (const DatasetStats& one : stats.datasets) {
-        const std::string size =
-            is_table ? (one.bytes_are_estimated ? "~" : "") + human_bytes(one.bytes) : fmt::format("{}", one.bytes);
-        records.push_back({std::string(to_string(one.dataset)), estimate(one.rows, one.is_estimated, format),
-                           estimate(one.series, one.is_estimated, format), to_string(one.first), to_string(one.last),
-                           one.newest_age ? age_cell(*one.newest_age, format) : std::string(),
-                           number(one.recent_rows, format), size});
-        if (is_table) continue;
-        records.back().push_back(one.is_estimated ? "true" : "false");
-        records.back().push_back(one.bytes_are_estimated ? "true" : "false");
-        records.back().push_back(number(stats.bytes, format));
-        records.back().push_back(number(stats.quarantined, format));
+        records.push_back({std::string(to_string(one.dataset)), estimate(one.rows, one.is_estimated),
+                           estimate(one.series, one.is_estimated), to_string(one.first), to_string(one.last),
+                           one.newest_age ? human_age(*one.newest_age) : std::string(),
+                           number(one.recent_rows, kFormat),
+                           (one.bytes_are_estimated ? "~" : "") + human_bytes(one.bytes)});
+    }
+    print_records(output(), kFormat, fields, records);
+}
+
+/// What is of the whole database stands beside each dataset; what changes by itself comes last.
+void print_datasets(const DatabaseStats& stats, OutputFormat format) {
+    const std::vector<Field> fields = {{"dataset"},
+                                       {"rows", FieldKind::number},
+                                       {"series", FieldKind::number},
+                                       {"first"},
+                                       {"last"},
+                                       {"database_bytes", FieldKind::number},
+                                       {"quarantined", FieldKind::number},
+                                       {"bytes", FieldKind::number},
+                                       {"is_estimated", FieldKind::boolean},
+                                       {"bytes_are_estimated", FieldKind::boolean},
+                                       {"last_minute_rows", FieldKind::number},
+                                       {"newest_age_seconds", FieldKind::number}};
+    std::vector<std::vector<std::string>> records;
+    for (const DatasetStats& one : stats.datasets) {
+        records.push_back(
+            {std::string(to_string(one.dataset)), number(one.rows, format), number(one.series, format),
+             to_string(one.first), to_string(one.last), number(stats.bytes, format), number(stats.quarantined, format),
+             number(one.bytes, format), one.is_estimated ? "true" : "false", one.bytes_are_estimated ? "true" : "false",
+             number(one.recent_rows, format), one.newest_age ? age_cell(*one.newest_age, format) : std::string()});
     }
     print_records(output(), format, fields, records);
 }
@@ -99,8 +109,12 @@ int run_stats(const GlobalOptions& global, const StatsOptions& options) {
     } else {
         const DatabaseStats stats =
             options.exact ? session.impl().run(get_exact_database_stats(session.impl().manager)) : session.stats();
-        if (format == OutputFormat::table) print_summary(stats, session.name());
-        print_datasets(stats, format);
+        if (format == OutputFormat::table) {
+            print_summary(stats, session.name());
+            print_datasets_for_people(stats);
+        } else {
+            print_datasets(stats, format);
+        }
     }
     output().flush();
     return kOk;

@@ -57,7 +57,7 @@ class RolesPostgres : public CliTest {
     void as_administrator(const std::string& role) {
         PostgresServer::shared().run_sql(kTestDatabase, answer({"--db", url("owner"), "init", "--roles", role}));
     }
-    std::string rows() { return answer(as("reader", {"stats", "--csv"})); }
+    std::string rows() { return answer(as("reader", {"stats", "--series", "--csv"})); }
 };
 
 TEST_F(RolesPostgres, EveryReadingCommandWorksAsTheReader) {
@@ -76,6 +76,9 @@ TEST_F(RolesPostgres, EveryReadingCommandWorksAsTheReader) {
         {"stats", "--json"},
         {"stats", "--series", "--csv"},
         {"checksum", "--json"},
+        {"metrics"},
+        {"imports", "list", "--json"},
+        {"delete", "quotes", "*:*", "--dry-run", "--json"},
         {"migrate", "status", "--json"},
         {"migrate", "plan", "--json"},
     };

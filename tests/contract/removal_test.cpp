@@ -142,11 +142,11 @@ TEST_P(RemovalContract, WhatMakesNoSenseIsRefused) {
 /// Where rows say where they come from.
 class Undoing : public EngineTest {
  protected:
-    SourceId begin(std::string_view kind = "import", std::string_view sha256 = "aa") {
+    SourceId begin(std::string_view kind = "import", char digit = 'a') {
         Source source;
         source.kind = kind;
         source.name = "file.csv";
-        source.sha256 = sha256;
+        source.sha256 = std::string(64, digit);
         return wait(db().begin_source(source));
     }
     static std::vector<EngineTarget> engines() {
@@ -177,8 +177,8 @@ TEST_P(Undoing, RowsOfTheImportGoAndNoOthers) {
     const Symbol btc = make_symbol("BTC");
     const Symbol eth = make_symbol("ETH");
     store({quote(btc.id, kNoon, 1, 2)});
-    const SourceId first = begin("import", "aa");
-    const SourceId second = begin("import", "bb");
+    const SourceId first = begin("import", 'a');
+    const SourceId second = begin("import", 'b');
     store({from(first, quote(btc.id, kNoon + 1s, 1, 2)), from(first, quote(eth.id, kNoon + 1s, 1, 2)),
            from(second, quote(btc.id, kNoon + 2s, 1, 2))});
     store({from(first, trade(btc.id, kNoon + 1s, "1"))});
