@@ -79,8 +79,9 @@ boost::asio::awaitable<void> declare_coverage(DatabaseManager& db, CoverageDecla
 boost::asio::awaitable<void> declare_gap(DatabaseManager& db, CoverageDeclaration declaration, Deadline deadline = {});
 
 /// Takes rows' time [start, end) out of every claim that the filter chooses (without times: all of it), on both clocks: what
-/// `received_at` those rows can have follows from the series' known skew. To be called before rows are removed; `cleanup_old_data`
-/// does so by itself. Nothing on an existing schema.
+/// `received_at` those rows can have follows from the series' known skew. Declared gaps stay, unless everything before a moment goes,
+/// or one source is named. To be called before rows are removed by other means: `delete_rows`, `undo_import` and
+/// `cleanup_old_data` do so by themselves. Nothing on an existing schema.
 ///
 /// Errors: read_only, invalid_argument.
 boost::asio::awaitable<void> withdraw_coverage(DatabaseManager& db, CoverageFilter filter, Deadline deadline = {});

@@ -312,7 +312,8 @@ class DatabaseManager {
     /// @param parameters  The values of `$1`, `$2`, .. on both engines; they never become part of the text. Those that the text
     ///                    does not use are ignored.
     /// @return            Names and rows, where it has any, at most 100,000 of them (`truncated` says that there were more), and
-    ///                    how many rows it wrote.
+    ///                    how many rows it wrote. On PostgreSQL the whole answer is in memory before it is cut: for many rows
+    ///                    use `fetch`.
     ///
     /// Errors: invalid_argument  the text is no statement, more than one, or one that would outlive its transaction (BEGIN, SET,
     ///                           COPY, PRAGMA, ATTACH, ..); a value is missing; a column of a type that no `Value` holds
