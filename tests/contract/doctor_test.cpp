@@ -38,7 +38,7 @@ Finding find(const Findings& findings, std::string_view check, std::string_view 
 
 /// A funding rate that every store holds.
 FundingRate paid(SymbolId symbol) {
-    FundingRate rate = funding(symbol, kNoon, 0.0001);
+    FundingRate rate = funding(symbol, kNoon, 0.0001, FundingKind::settled);
     rate.funding_time = kNoon;
     return rate;
 }

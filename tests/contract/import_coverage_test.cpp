@@ -50,8 +50,7 @@ TEST_P(ImportCoverage, AFileThatWasStoppedClaimsWhatItStored) {
     expect_error(ErrorCode::cancelled, [&] { import(given, options); });
     EXPECT_EQ(coverage(),
               (Lines{"book-tickers event +0ms .. +299ms file", "book-tickers received +0ms .. +299ms file"}));
-    stop = false;
-    import_whole(given, options);
+    import_whole(given);
     EXPECT_EQ(coverage(),
               (Lines{"book-tickers event +0ms .. +999.001ms file", "book-tickers received +0ms .. +999.001ms file"}));
     EXPECT_EQ(claims().size(), 2U);
@@ -60,8 +59,8 @@ TEST_P(ImportCoverage, AFileThatWasStoppedClaimsWhatItStored) {
 TEST_P(ImportCoverage, AFileOutOfOrderClaimsWhenItIsWhole) {
     std::string rows = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n";
     for (const int at : {5, 3, 9, 7}) {
-        rows += "binance,BTCUSDT," + std::to_string(1'723'118'400'000'000 + at * 1'000'000LL) + ",," +
-                std::to_string(at) + ",buy,100,1\n";
+        const std::string time = std::to_string(1'723'118'400'000'000 + at * 1'000'000LL);
+        rows += "binance,BTCUSDT," + time + "," + time + "," + std::to_string(at) + ",buy,100,1\n";
     }
     std::atomic<bool> stop{false};
     ImportOptions options;
@@ -73,8 +72,7 @@ TEST_P(ImportCoverage, AFileOutOfOrderClaimsWhenItIsWhole) {
     const std::filesystem::path given = file("trades.csv", rows);
     expect_error(ErrorCode::cancelled, [&] { import(given, options); });
     EXPECT_EQ(coverage(), Lines{});
-    stop = false;
-    import_whole(given, options);
+    import_whole(given);
     EXPECT_EQ(coverage(), Lines{"trades event +3000ms .. +9000.001ms file"});
 }
 
