@@ -32,15 +32,6 @@ awaitable<std::uint64_t> erase_before(storage::Engine& engine, const Table& tabl
     co_return total;
 }
 
-/// Takes all time before a moment out of the dataset's claims.
-awaitable<void> withdraw_before(storage::Engine& engine, const Table& table, Timestamp time, Deadline deadline) {
-    if (table.dataset == Dataset::balances || !engine.capabilities().keeps_coverage) co_return;
-    CoverageFilter filter;
-    filter.dataset = table.dataset;
-    filter.end = time;
-    co_await engine.withdraw(filter, deadline);
-}
-
 }  // namespace
 
 awaitable<std::vector<Dataset>> datasets_to_clean(storage::Engine& engine, std::optional<Dataset> only,
@@ -70,8 +61,6 @@ awaitable<CleanedDataset> clean_dataset(storage::Engine& engine, cache::LatestCa
         const ForgetsLatest forgets(cache, [&time, end](const storage::SeriesKey&, const std::byte* row) {
             return storage::load<Timestamp>(row, time) < end;
         });
-        // First: killed after it, too little is claimed, and not rows that are gone.
-        co_await withdraw_before(engine, table, end, deadline);
         const std::uint64_t dropped = co_await drop_partitions(engine, table, end, deadline);
         const std::uint64_t erased = co_await erase_before(engine, table, end, false, deadline);
         cleaned.removed = dropped + erased;
