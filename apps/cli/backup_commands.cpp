@@ -103,7 +103,7 @@ int restore_dump(DatabaseChoice choice, const BackupArguments& arguments) {
     return kOk;
 }
 
-int restore_file(DatabaseChoice target, const BackupArguments& arguments) {
+int restore_file(const DatabaseChoice& target, const BackupArguments& arguments) {
     DatabaseChoice source = target;
     source.config.sqlite_path = arguments.file;
     source.origin = "the backup";
@@ -135,7 +135,7 @@ int run_restore(const GlobalOptions& global, const BackupArguments& arguments) {
         throw Failure(kFailure, fmt::format("there is no file {} to restore from", arguments.file));
     }
     if (choice.config.engine == EngineKind::postgres) return restore_dump(std::move(choice), arguments);
-    return restore_file(std::move(choice), arguments);
+    return restore_file(choice, arguments);
 }
 
 }  // namespace marketdb::cli

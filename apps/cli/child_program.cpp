@@ -20,7 +20,7 @@ namespace {
 
 std::vector<std::string> environment_of(const ChildProgram& program) {
     std::vector<std::string> lines;
-    for (const auto& [name, value] : program.environment) lines.push_back(name + "=" + value);
+    for (const auto& [name, value] : program.environment) lines.push_back(fmt::format("{}={}", name, value));
     for (char** line = environ; line != nullptr && *line != nullptr; ++line) {
         const std::string text = *line;
         const std::string name = text.substr(0, text.find('='));

@@ -63,7 +63,9 @@ double step_of_decimals(const object& entry, std::string_view name) {
 Timestamp time_of(const object& entry, std::string_view name) {
     constexpr double kYear2200 = 7'258'118'400'000;
     const double number = number_of(entry, name);
-    if (!(number > 0 && number < kYear2200)) return kNoTime;
+    // Also not if it is no number.
+    const bool is_time = number > 0 && number < kYear2200;
+    if (!is_time) return kNoTime;
     return Timestamp(std::chrono::milliseconds(static_cast<std::int64_t>(number)));
 }
 

@@ -102,7 +102,7 @@ TEST_F(PostgresTls, ThatBreaksInTheMiddleIsReplacedAndThatIsTalkedAwayIsNoLink) 
             fault.type = kTlsRecord;
             fault.byte = 20;
             between.inject(fault);
-            expect_error(ErrorCode::unavailable, [&] { store(3, ++sequence); });
+            expect_error(ErrorCode::in_doubt, [&] { store(3, ++sequence); });
             store(3, sequence);
         }
     }
