@@ -231,14 +231,14 @@ TEST_P(OpeningShared, ANewerSchemaIsRefusedWithBothVersionsUnlessItSaysThatReadi
     const Symbol symbol = make_symbol();
     store(quote(symbol.id, kNoon, 1, 2));
     close();
-    target().run_sql(folder(), "INSERT INTO schema_migrations SELECT version + 1, 'future', 'x', 4, 5, " +
+    target().run_sql(folder(), "INSERT INTO schema_migrations SELECT version + 1, 'future', 'x', 5, 6, " +
                                    target().sql_time(kNoon) +
                                    ", 'marketdb 9' FROM schema_migrations ORDER BY version DESC LIMIT 1");
     for (const bool migrate : {false, true}) {
         Config settings = config();
         settings.migrate = migrate;
         DatabaseManager writer(settings);
-        expect_error(ErrorCode::schema_mismatch, [&] { writer.wait(writer.initialize()); }, {"5", "4"});
+        expect_error(ErrorCode::schema_mismatch, [&] { writer.wait(writer.initialize()); }, {"6", "5"});
     }
     {
         const auto reader = open(in_mode(OpenMode::read_only));
@@ -246,7 +246,7 @@ TEST_P(OpeningShared, ANewerSchemaIsRefusedWithBothVersionsUnlessItSaysThatReadi
     }
     target().run_sql(folder(), "UPDATE schema_migrations SET min_reader = version WHERE name = 'future'");
     DatabaseManager reader(in_mode(OpenMode::read_only));
-    expect_error(ErrorCode::schema_mismatch, [&] { reader.wait(reader.initialize()); }, {"5", "4"});
+    expect_error(ErrorCode::schema_mismatch, [&] { reader.wait(reader.initialize()); }, {"6", "5"});
 }
 
 TEST_P(OpeningShared, AnOlderSchemaIsMigratedOnlyIfTheConfigurationSaysSo) {
