@@ -42,8 +42,10 @@ class OperationPostgres : public CliTest {
 TEST_F(OperationPostgres, WhichSchemaIsMeantIsNotGuessed) {
     import_there();
     const std::string elsewhere = PostgresServer::shared().url("options=-csearch_path%3D%22" + desk() + "%22");
-    for (const char* command : {"backup", "restore"}) {
-        const Outcome outcome = run({"--db", elsewhere, command, "desk.dump"});
+    of({"backup", "there.dump"});
+    const std::vector<std::vector<std::string>> commands{{"backup", "desk.dump"}, {"restore", "there.dump"}};
+    for (const std::vector<std::string>& command : commands) {
+        const Outcome outcome = run({"--db", elsewhere, command[0], command[1]});
         EXPECT_EQ(outcome.code, 2) << outcome.err;
         EXPECT_NE(outcome.err.find("schema=NAME"), std::string::npos) << outcome.err;
     }
