@@ -107,7 +107,7 @@ class PostgresReferenceCancel : public ::testing::TestWithParam<std::string_view
             };
             return attempt;
         };
-        cancel_at_each_step(steps, db, wish, next, delays_);
+        cancel_at_each_step(steps, db, wish, next, delays_, 0);
         steps.run(db.close());
     }
 
