@@ -66,7 +66,7 @@ void print_removal(Session& session, const Removal& removal, OutputFormat format
     const std::vector<Field> fields = {{"dataset"}, {"exchange"},   {"symbol"},
                                        {"account"}, {"asset_name"}, {"rows", FieldKind::number}};
     std::vector<std::vector<std::string>> records;
-    for (const RemovedRows& one : removal.series) {
+    for (const SeriesStats& one : removal.series) {
         const bool is_balance = one.dataset == Dataset::balances;
         const SeriesNames names = is_balance ? session.names(one.exchange_id) : session.names(one.symbol_id);
         records.push_back({std::string(to_string(one.dataset)), names.exchange, names.symbol,

@@ -75,8 +75,6 @@ std::string shown(Session& session, const Symbol& symbol) {
                        printable(symbol.exchange_symbol.view()));
 }
 
-constexpr Dataset kSymbolDatasets[] = {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates};
-
 std::vector<std::string> merge_record(Dataset dataset, std::uint64_t rows, const WriteResult* moved) {
     const auto number = [moved](std::uint64_t WriteResult::*count) {
         return moved == nullptr ? std::string() : fmt::format("{}", moved->*count);

@@ -23,8 +23,6 @@
 namespace marketdb::cli {
 namespace {
 
-constexpr Dataset kDatasets[] = {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances};
-
 std::uint64_t removed_of(const CleanupResult& result, Dataset dataset) {
     switch (dataset) {
         case Dataset::book_tickers: return result.book_tickers;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -24,6 +25,10 @@ enum class ClockKind : std::uint8_t { event, received };
 
 /// The four time series. Texts: `book-tickers`, `trades`, `funding-rates`, `balances`.
 enum class Dataset : std::uint8_t { book_tickers, trades, funding_rates, balances };
+inline constexpr std::array kDatasets{Dataset::book_tickers, Dataset::trades, Dataset::funding_rates,
+                                      Dataset::balances};
+/// Those whose series are symbols.
+inline constexpr std::array kSymbolDatasets{Dataset::book_tickers, Dataset::trades, Dataset::funding_rates};
 
 /// `book-tickers`, `trades`, `funding-rates`, `balances`.
 [[nodiscard]] std::string_view to_string(Dataset dataset) noexcept;

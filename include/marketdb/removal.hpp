@@ -22,19 +22,10 @@ struct DeleteOptions {
     bool dry_run = false;       ///< Count only.
 };
 
-/// Rows of one series that went, or that would.
-struct RemovedRows {
-    Dataset dataset{};
-    SymbolId symbol_id{};  ///< 0 for balances.
-    ExchangeId exchange_id{};
-    InlineString<31> account;     ///< Balances only.
-    InlineString<23> asset_name;  ///< Balances only.
-    std::uint64_t rows = 0;
-};
-
 /// What was removed.
 struct Removal {
-    std::vector<RemovedRows> series;  ///< Those that had any, by dataset, exchange, symbol.
+    /// Those that had any, by dataset, exchange, symbol, with how many rows went or would; without first and last.
+    std::vector<SeriesStats> series;
     std::uint64_t rows = 0;
 };
 

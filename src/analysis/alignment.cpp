@@ -57,17 +57,15 @@ void check_range(const AlignmentOptions& options) {
         refuse(is_present(time) && !is_storable(time),
                "start and end: expected times from 1970-01-01T00:00:00Z to 2262-04-11T23:47:16.854775Z");
     }
-    refuse(is_present(options.start) && is_present(options.end) && options.end < options.start,
-           "end lies before start");
+    core::refuse_backward(options.start, options.end);
     refuse(options.tolerance && options.tolerance->count() < 0, "tolerance: expected a length of time of 0 or more");
 }
 
 /// The gaps that count, in order and apart.
 std::vector<Gap> gaps_of(std::span<const CoverageClaim> claims) {
-    const core::Interval ever{Timestamp::min(), Timestamp::max()};
     core::Intervals any;
     core::for_each_series(claims, [&](std::span<const CoverageClaim> series) {
-        for (const CoverageClaim& gap : core::counting_gaps(series, ever)) any.push_back({gap.start, gap.end});
+        for (const CoverageClaim& gap : core::counting_gaps(series, core::kEver)) any.push_back({gap.start, gap.end});
     });
     std::vector<Gap> gaps;
     for (const core::Interval& one : core::united(std::move(any))) gaps.push_back({one.start, one.end});

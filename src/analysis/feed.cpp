@@ -9,6 +9,7 @@
 
 #include "analysis/operation.hpp"
 #include "analysis/series_text.hpp"
+#include "core/covered_time.hpp"
 
 namespace marketdb {
 namespace {
@@ -22,8 +23,7 @@ constexpr std::chrono::seconds kBetweenWrites{1};  // stated in the public heade
 void check(const FeedOptions& options) {
     refuse(options.name.empty(), "feed: expected a name");
     refuse(options.datasets.empty() || options.symbols.empty(), "feed: expected datasets and symbols");
-    refuse(std::find(options.datasets.begin(), options.datasets.end(), Dataset::balances) != options.datasets.end(),
-           "the coverage of balances is not kept");
+    for (const Dataset dataset : options.datasets) core::refuse_balances(dataset);
 }
 
 }  // namespace

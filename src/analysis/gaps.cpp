@@ -11,6 +11,7 @@
 #include "analysis/operation.hpp"
 #include "analysis/series_rows.hpp"
 #include "analysis/series_text.hpp"
+#include "core/covered_time.hpp"
 #include "core/intervals.hpp"
 
 namespace marketdb {
@@ -33,9 +34,8 @@ CoverageFilter filter_of(const GapSearch& search) {
 }
 
 void check(const GapSearch& search) {
-    refuse(search.dataset == Dataset::balances, "the coverage of balances is not kept");
-    const bool has_both = is_present(search.start) && is_present(search.end);
-    refuse(has_both && search.end < search.start, "end lies before start");
+    core::refuse_balances(search.dataset);
+    core::refuse_backward(search.start, search.end);
     refuse(search.silence.count() < 0, "silence: expected a length of time of 0 or more");
 }
 

@@ -8,6 +8,8 @@
 #include <marketdb/database_manager.hpp>
 #include <marketdb/error.hpp>
 
+#include "core/refuse.hpp"
+
 /// What the free functions over a manager have in common with its methods.
 namespace marketdb::analysis {
 
@@ -18,10 +20,7 @@ namespace marketdb::analysis {
     return limit.count() > 0 ? Deadline::in(limit) : Deadline::never();
 }
 
-/// Errors: invalid_argument  it is wrong; says what was expected.
-inline void refuse(bool is_wrong, const char* message) {
-    if (is_wrong) throw Error(ErrorCode::invalid_argument, message);
-}
+using core::refuse;
 
 /// Runs an operation that fails with `cancelled`, saying what was, where Asio cancels it between two questions.
 template <class T>

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/refuse.hpp"
+
 namespace marketdb::core {
 namespace {
 
@@ -21,6 +23,10 @@ Intervals time_of(std::span<const CoverageClaim> claims, IsWanted is_wanted) {
 }
 
 }  // namespace
+
+void refuse_balances(std::optional<Dataset> dataset) {
+    refuse(dataset == Dataset::balances, "the coverage of balances is not kept");
+}
 
 void for_each_series(std::span<const CoverageClaim> claims,
                      const std::function<void(std::span<const CoverageClaim>)>& use) {
@@ -55,8 +61,7 @@ std::vector<CoveredTime> covered_time(std::span<const CoverageClaim> claims, Sou
         return claim.kind != CoverageKind::gap && (source == SourceId{} || claim.source == source);
     };
     Intervals missing;
-    const Interval ever{Timestamp::min(), Timestamp::max()};
-    for (const CoverageClaim& gap : counting_gaps(claims, ever)) missing.push_back({gap.start, gap.end});
+    for (const CoverageClaim& gap : counting_gaps(claims, kEver)) missing.push_back({gap.start, gap.end});
     const Intervals known = without(time_of(claims, is_wanted), united(std::move(missing)));
     const Intervals wanted(1, range);
     std::vector<CoveredTime> pieces;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,6 +11,9 @@
 
 /// What claims come to. Pure functions.
 namespace marketdb::core {
+
+/// Errors: invalid_argument  of balances no coverage is kept.
+void refuse_balances(std::optional<Dataset> dataset);
 
 /// Calls `use` with the claims of each series on each clock; they come together in `claims`.
 void for_each_series(std::span<const CoverageClaim> claims,

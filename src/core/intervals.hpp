@@ -16,6 +16,8 @@ struct Interval {
     friend bool operator==(const Interval&, const Interval&) = default;
 };
 
+inline constexpr Interval kEver{Timestamp::min(), Timestamp::max()};
+
 /// Stretches in order and apart: none is empty, and no two touch.
 using Intervals = std::vector<Interval>;
 

@@ -20,7 +20,7 @@ std::string_view to_string(Dataset dataset) noexcept {
 }
 
 Dataset parse_dataset(std::string_view text) {
-    for (const Dataset dataset : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
+    for (const Dataset dataset : kDatasets) {
         if (text == to_string(dataset)) return dataset;
     }
     if (text == "quotes") return Dataset::book_tickers;

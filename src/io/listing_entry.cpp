@@ -134,6 +134,14 @@ void take_okx_sizes(const object& entry, Symbol& symbol) {
     symbol.is_active = text_of(entry, "state") == "live";
 }
 
+/// Where steps are given as digits behind the point.
+void take_decimals(const object& entry, Symbol& symbol, std::string_view price, std::string_view quantity) {
+    symbol.precision_price = decimals_of(entry, price);
+    symbol.precision_quantity = decimals_of(entry, quantity);
+    symbol.tick_size = step_of_decimals(entry, price);
+    symbol.lot_size = step_of_decimals(entry, quantity);
+}
+
 }  // namespace
 
 Symbol read_binance_spot(const object& entry) {
@@ -163,10 +171,7 @@ Symbol read_binance_futures(const object& entry) {
 
 Symbol read_mexc_spot(const object& entry) {
     Symbol symbol = spot(text_of(entry, "symbol"), text_of(entry, "baseAsset"), text_of(entry, "quoteAsset"));
-    symbol.precision_price = decimals_of(entry, "quotePrecision");
-    symbol.precision_quantity = decimals_of(entry, "baseAssetPrecision");
-    symbol.tick_size = step_of_decimals(entry, "quotePrecision");
-    symbol.lot_size = step_of_decimals(entry, "baseAssetPrecision");
+    take_decimals(entry, symbol, "quotePrecision", "baseAssetPrecision");
     symbol.min_quantity = positive(entry, "baseSizePrecision");
     symbol.min_notional = positive(entry, "quoteAmountPrecision");
     const std::string_view status = text_of(entry, "status");
@@ -176,10 +181,7 @@ Symbol read_mexc_spot(const object& entry) {
 
 Symbol read_gateio_spot(const object& entry) {
     Symbol symbol = spot(text_of(entry, "id"), text_of(entry, "base"), text_of(entry, "quote"));
-    symbol.precision_price = decimals_of(entry, "precision");
-    symbol.precision_quantity = decimals_of(entry, "amount_precision");
-    symbol.tick_size = step_of_decimals(entry, "precision");
-    symbol.lot_size = step_of_decimals(entry, "amount_precision");
+    take_decimals(entry, symbol, "precision", "amount_precision");
     symbol.min_quantity = positive(entry, "min_base_amount");
     symbol.min_notional = positive(entry, "min_quote_amount");
     symbol.is_active = text_of(entry, "trade_status") == "tradable";

@@ -37,7 +37,7 @@ awaitable<std::uint64_t> erase_before(storage::Engine& engine, const Table& tabl
 awaitable<std::vector<Dataset>> datasets_to_clean(storage::Engine& engine, std::optional<Dataset> only,
                                                   Deadline deadline) {
     if (only) co_return std::vector<Dataset>(1, *only);
-    std::vector<Dataset> chosen = {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances};
+    std::vector<Dataset> chosen(kDatasets.begin(), kDatasets.end());
     if (engine.capabilities().own_tables) co_return chosen;
     // A database of other programs may lack tables; there is nothing to delete then.
     const std::vector<storage::SeriesInfo> stored = co_await engine.series(std::nullopt, deadline);

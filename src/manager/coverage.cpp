@@ -6,7 +6,9 @@
 #include <marketdb/error.hpp>
 
 #include "core/covered_time.hpp"
+#include "core/refuse.hpp"
 #include "manager/coverage_ledger.hpp"
+#include "manager/series_choice.hpp"
 
 namespace marketdb {
 namespace {
@@ -17,17 +19,13 @@ constexpr std::string_view kDeclared = "declared";
 
 /// Errors: invalid_argument.
 void check(const CoverageFilter& filter) {
-    if (filter.dataset == Dataset::balances) {
-        throw Error(ErrorCode::invalid_argument, "coverage of balances is not kept");
-    }
-    if (is_present(filter.start) && is_present(filter.end) && filter.end < filter.start) {
-        throw Error(ErrorCode::invalid_argument, "end lies before start");
-    }
+    core::refuse_balances(filter.dataset);
+    core::refuse_backward(filter.start, filter.end);
 }
 
 core::Interval range_of(const CoverageFilter& filter) {
-    return {is_present(filter.start) ? filter.start : Timestamp::min(),
-            is_present(filter.end) ? filter.end : Timestamp::max()};
+    return {is_present(filter.start) ? filter.start : core::kEver.start,
+            is_present(filter.end) ? filter.end : core::kEver.end};
 }
 
 /// Claims of every source: a gap of one may be filled by another.
@@ -94,12 +92,9 @@ CoverageClaim claim_of(const CoverageDeclaration& declaration, CoverageKind kind
 }
 
 void check(const CoverageDeclaration& declaration) {
-    if (declaration.dataset == Dataset::balances) {
-        throw Error(ErrorCode::invalid_argument, "coverage of balances is not kept");
-    }
+    core::refuse_balances(declaration.dataset);
     const bool are_times = is_storable(declaration.start) && is_storable(declaration.end);
-    if (are_times && declaration.start < declaration.end) return;
-    throw Error(ErrorCode::invalid_argument, "coverage: expected a start and an end after it");
+    core::refuse(!are_times || declaration.end <= declaration.start, "coverage: expected a start and an end after it");
 }
 
 awaitable<void> declare(DatabaseManager& db, CoverageClaim claim, std::string reason, Deadline deadline) {
@@ -110,10 +105,7 @@ awaitable<void> declare(DatabaseManager& db, CoverageClaim claim, std::string re
     // Says whether the database keeps any.
     const std::vector<CoverageClaim> known = co_await ledger.claims(nothing, deadline);
     const std::optional<Symbol> symbol = co_await db.get_symbol_by_id(claim.symbol, deadline);
-    if (!symbol) {
-        throw Error(ErrorCode::unknown_symbol,
-                    "no symbol has the id " + std::to_string(static_cast<std::int32_t>(claim.symbol)));
-    }
+    if (!symbol) throw unknown_symbol(claim.symbol);
     claim.source = co_await source_of(db, std::move(reason), deadline);
     // What is said to be missing was claimed wrongly; what comes later may fill it.
     if (claim.kind == CoverageKind::gap) co_await ledger.withdraw_for_gap(claim, deadline);
@@ -146,9 +138,9 @@ awaitable<std::vector<CoverageClaim>> get_coverage_claims(DatabaseManager& db, C
 }
 
 awaitable<CoverageShare> get_coverage_share(DatabaseManager& db, CoverageFilter filter, Deadline deadline) {
-    if (!is_present(filter.start) || !is_present(filter.end) || !filter.dataset || filter.symbol == SymbolId{}) {
-        throw Error(ErrorCode::invalid_argument, "coverage: expected a dataset, a symbol, a start and an end");
-    }
+    const bool has_range = is_present(filter.start) && is_present(filter.end);
+    core::refuse(!has_range || !filter.dataset || filter.symbol == SymbolId{},
+                 "coverage: expected a dataset, a symbol, a start and an end");
     if (!filter.clock) filter.clock = ClockKind::event;
     return share(get_coverage(db, filter, deadline), filter);
 }
@@ -165,11 +157,7 @@ awaitable<void> declare_gap(DatabaseManager& db, CoverageDeclaration declaration
 
 awaitable<void> withdraw_coverage(DatabaseManager& db, CoverageFilter filter, Deadline deadline) {
     check(filter);
-    for (const Timestamp time : {filter.start, filter.end}) {
-        if (!is_present(time) || is_storable(time)) continue;
-        throw Error(ErrorCode::invalid_argument,
-                    "expected times from " + to_string(kMinTime) + " to " + to_string(kMaxTime));
-    }
+    for (const Timestamp time : {filter.start, filter.end}) core::refuse_unstorable(time);
     return CoverageLedger(db).withdraw(filter, deadline);
 }
 

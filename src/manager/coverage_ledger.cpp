@@ -4,6 +4,8 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/covered_time.hpp"
+#include "core/refuse.hpp"
 #include "manager/impl.hpp"
 
 namespace marketdb {
@@ -13,13 +15,9 @@ using boost::asio::awaitable;
 
 void check_claims(const std::vector<CoverageClaim>& claims) {
     for (const CoverageClaim& claim : claims) {
-        if (claim.dataset == Dataset::balances) {
-            throw Error(ErrorCode::invalid_argument, "coverage of balances is not kept");
-        }
-        const bool are_times = is_storable(claim.start) && is_present(claim.end);
-        if (are_times && claim.start < claim.end) continue;
-        throw Error(ErrorCode::invalid_argument,
-                    "a claim of coverage: expected a start from 1970-01-01T00:00:00Z on and an end after it");
+        core::refuse_balances(claim.dataset);
+        core::refuse(!is_storable(claim.start) || claim.end <= claim.start,
+                     "a claim of coverage: expected a start from 1970-01-01T00:00:00Z on and an end after it");
     }
 }
 
@@ -68,7 +66,7 @@ template <class Row>
 awaitable<WriteResult> CoverageLedger::insert(std::vector<Row> rows, std::vector<CoverageClaim> claims,
                                               Deadline deadline) {
     check_claims(claims);
-    return impl_->insert_covered(std::move(rows), std::move(claims), deadline);
+    return impl_->insert(std::move(rows), deadline, std::move(claims));
 }
 
 template awaitable<WriteResult> CoverageLedger::insert(std::vector<BookTicker>, std::vector<CoverageClaim>, Deadline);

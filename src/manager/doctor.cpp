@@ -33,7 +33,6 @@ constexpr double kHitRatio = 0.95;
 constexpr std::uint64_t kRequestsThatTell = 1'000;
 
 /// Balances have no symbols by which to ask for what memory has.
-constexpr std::array kOfSymbols{Dataset::book_tickers, Dataset::trades, Dataset::funding_rates};
 
 using Durations = std::vector<std::chrono::nanoseconds>;
 
@@ -199,7 +198,7 @@ awaitable<std::vector<Finding>> DatabaseManager::Impl::diagnose(Deadline deadlin
         findings.push_back(existing_schema_finding());
     }
     co_await compare_reference(findings, deadline);
-    for (const Dataset dataset : kOfSymbols) {
+    for (const Dataset dataset : kSymbolDatasets) {
         co_await compare_latest(storage::table_of(dataset), findings, deadline);
     }
     findings.push_back(lookups_finding(time_lookups(reference_, false), "id"));

@@ -6,6 +6,8 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/refuse.hpp"
+
 namespace marketdb {
 namespace {
 
@@ -26,11 +28,9 @@ Timestamp shifted(Timestamp time, std::chrono::microseconds by) noexcept {
     return std::clamp(moved, kMinTime, kMaxTime + std::chrono::microseconds{1});
 }
 
-std::vector<std::byte> copy_row(const Table& table, const std::byte* row) { return {row, row + table.row_size}; }
+using core::refuse;
 
-void refuse(bool wrong, const char* message) {
-    if (wrong) throw Error(ErrorCode::invalid_argument, message);
-}
+std::vector<std::byte> copy_row(const Table& table, const std::byte* row) { return {row, row + table.row_size}; }
 
 }  // namespace
 
@@ -38,8 +38,7 @@ HistoryPlan plan_history(const Table& table, const HistoryFilter& filter) {
     refuse(filter.every.count() < 0, "every: expected a positive length of time");
     refuse(filter.last.count() < 0, "last: expected a positive length of time");
     refuse(filter.last.count() > 0 && is_present(filter.start), "last and start exclude each other");
-    refuse(is_present(filter.start) && is_present(filter.end) && filter.end < filter.start,
-           "end lies before start: a range is [start, end)");
+    core::refuse_backward(filter.start, filter.end);
     HistoryPlan plan;
     plan.table = &table;
     plan.start = filter.start;

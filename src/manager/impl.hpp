@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -129,18 +130,18 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
         std::int32_t id = 0;
     };
     template <class Row>
-    using Write = awaitable<WriteResult> (Impl::*)(std::vector<Row>, std::size_t, std::vector<UnknownId>, Deadline);
+    using Write = awaitable<WriteResult> (Impl::*)(std::vector<Row>, std::size_t, std::vector<UnknownId>,
+                                                   std::vector<CoverageClaim>, Deadline);
     template <class Row>
     awaitable<WriteResult> write_batch(std::vector<Row> rows, std::size_t folded, std::vector<UnknownId> unknown,
-                                       Deadline deadline);
+                                       std::vector<CoverageClaim> claims, Deadline deadline);
     awaitable<WriteResult> write_complete(std::vector<Balance> snapshot, std::size_t folded,
-                                          std::vector<UnknownId> unknown, Deadline deadline);
+                                          std::vector<UnknownId> unknown, std::vector<CoverageClaim> claims,
+                                          Deadline deadline);
     /// Checks, sorts and folds the rows at the call; they are written when it is awaited.
     template <class Row>
-    awaitable<WriteResult> insert(std::vector<Row> rows, Deadline deadline,
+    awaitable<WriteResult> insert(std::vector<Row> rows, Deadline deadline, std::vector<CoverageClaim> claims = {},
                                   Write<Row> method = &Impl::write_batch<Row>);
-    template <class Row>
-    awaitable<WriteResult> insert_covered(std::vector<Row> rows, std::vector<CoverageClaim> claims, Deadline deadline);
     [[nodiscard]] SourceRegister& sources() noexcept { return sources_; }
     awaitable<SourceId> begin_source(Source source, Deadline deadline);
     awaitable<void> finish_source(SourceId id, std::int64_t rows, Deadline deadline);
@@ -181,6 +182,9 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     /// Errors: read_only.
     void refuse_read_only() const;
     awaitable<DatabaseStats> database_stats(Deadline deadline);
+    /// The same, and the rows of the last minute by series.
+    using RecentRows = std::map<std::pair<Dataset, storage::SeriesKey>, std::uint64_t>;
+    awaitable<DatabaseStats> stats_and_recent(RecentRows& recent, Timestamp now, Deadline deadline);
     awaitable<CleanupResult> cleanup(CleanupOptions options, Deadline deadline);
     awaitable<std::vector<SeriesStats>> series_stats(Deadline deadline);
     [[nodiscard]] PerformanceStats performance() const;
@@ -252,9 +256,6 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<void> add_zero_balances(std::vector<Balance>& snapshot, Deadline deadline);
     /// Errors: schema_mismatch  there is no table for rows that were set aside.
     void require_quarantine() const;
-    template <class Row>
-    awaitable<WriteResult> write_covered(std::vector<Row> rows, std::size_t folded, std::vector<UnknownId> unknown,
-                                         std::vector<CoverageClaim> claims, Deadline deadline);
 
     /// Asks the database for the newest row of each series and tells the cache; rows come in `rows`.
     awaitable<void> ask_latest(const storage::Table& table, const std::vector<storage::SeriesKey>& series,

@@ -37,16 +37,25 @@ awaitable<CleanupResult> DatabaseManager::Impl::cleanup(CleanupOptions options, 
 }
 
 awaitable<DatabaseStats> DatabaseManager::Impl::database_stats(Deadline deadline) {
+    RecentRows recent;
+    DatabaseStats stats = co_await stats_and_recent(recent, clock_->now(), deadline);
+    co_return stats;
+}
+
+awaitable<DatabaseStats> DatabaseManager::Impl::stats_and_recent(RecentRows& recent, Timestamp now, Deadline deadline) {
     DatabaseStats stats = co_await engine_->stats(deadline);
-    const Timestamp now = clock_->now();
-    const Timestamp recent = now - kRecent;
+    const Timestamp since = now - kRecent;
     for (DatasetStats& one : stats.datasets) {
         if (!is_present(one.last)) continue;
         one.newest_age = now - one.last;
-        if (one.last < recent) continue;
+        // The database is asked only where there are any.
+        if (one.last < since) continue;
         const std::vector<storage::SeriesCount> counts =
-            co_await engine_->count_since(storage::table_of(one.dataset), recent, deadline);
-        for (const storage::SeriesCount& series : counts) one.recent_rows += series.rows;
+            co_await engine_->count_since(storage::table_of(one.dataset), since, deadline);
+        for (const storage::SeriesCount& series : counts) {
+            one.recent_rows += series.rows;
+            recent[{one.dataset, series.series}] = series.rows;
+        }
     }
     co_return stats;
 }

@@ -1,7 +1,6 @@
 #include <marketdb/format.hpp>
 #include <marketdb/status.hpp>
 
-#include <array>
 #include <chrono>
 #include <initializer_list>
 #include <string>
@@ -96,24 +95,15 @@ void write_datasets(MetricsWriter& out, const DatabaseStats& stats) {
 }
 
 void write_exchanges(MetricsWriter& out, const DatabaseStatus& status) {
-    const auto labels_of = [](const ExchangeStatus& one) {
-        return std::array{Label{"dataset", to_string(one.dataset)}, Label{"exchange", one.exchange.view()}};
+    const auto add = [&out](const ExchangeStatus& one, auto value) {
+        out.add({{"dataset", to_string(one.dataset)}, {"exchange", one.exchange.view()}}, value);
     };
     out.begin("newest_age_seconds", "gauge", "Age of the newest row of an exchange, by event time.");
-    for (const ExchangeStatus& one : status.exchanges) {
-        const auto labels = labels_of(one);
-        out.add({labels[0], labels[1]}, seconds_of(one.newest_age));
-    }
+    for (const ExchangeStatus& one : status.exchanges) add(one, seconds_of(one.newest_age));
     out.begin("last_minute_rows", "gauge", "Rows of an exchange whose event time is within the last minute.");
-    for (const ExchangeStatus& one : status.exchanges) {
-        const auto labels = labels_of(one);
-        out.add({labels[0], labels[1]}, one.recent_rows);
-    }
+    for (const ExchangeStatus& one : status.exchanges) add(one, one.recent_rows);
     out.begin("stale_series", "gauge", "Active series of an exchange whose newest row is too old.");
-    for (const ExchangeStatus& one : status.exchanges) {
-        const auto labels = labels_of(one);
-        out.add({labels[0], labels[1]}, one.stale);
-    }
+    for (const ExchangeStatus& one : status.exchanges) add(one, one.stale);
 }
 
 /// The names of a series in labels.

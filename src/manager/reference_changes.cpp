@@ -14,7 +14,6 @@ using storage::Table;
 
 /// Rows of a symbol that one transaction moves.
 constexpr std::uint64_t kRowsToMove = 10'000;
-constexpr Dataset kSymbolDatasets[] = {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates};
 
 template <class Row>
 ColumnSet set_of(std::string_view column) {
@@ -90,10 +89,6 @@ void check_symbol(std::size_t place, Symbol symbol) {
         symbol.symbol_type = MarketType::spot;
     }
     static_cast<void>(prepared_at(place, symbol));
-}
-
-Error unknown_symbol(SymbolId id) {
-    return Error(ErrorCode::unknown_symbol, "no symbol has the id " + std::to_string(static_cast<std::int32_t>(id)));
 }
 
 void refuse_double_ids(const std::vector<SymbolChange>& changed) {

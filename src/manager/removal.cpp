@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "core/refuse.hpp"
 #include "manager/access.hpp"
 
 namespace marketdb {
@@ -21,7 +22,6 @@ using Impl = ManagerAccess::Impl;
 
 constexpr std::uint64_t kRowsAtOnce =
     10'000;  // of one transaction, so that other writers go on; stated in the public header
-constexpr Dataset kDatasets[] = {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances};
 
 bool is_given(const SeriesFilter& filter) noexcept {
     const std::string_view texts[] = {filter.exchange, filter.symbol, filter.base,
@@ -57,16 +57,8 @@ class Remover {
 
     [[nodiscard]] Removal finish() const {
         Removal removal;
-        for (const SeriesStats& one : describe_series(impl_.reference(), removed_)) {
-            RemovedRows& rows = removal.series.emplace_back();
-            rows.dataset = one.dataset;
-            rows.symbol_id = one.symbol_id;
-            rows.exchange_id = one.exchange_id;
-            rows.account = one.account;
-            rows.asset_name = one.asset_name;
-            rows.rows = one.rows;
-            removal.rows += one.rows;
-        }
+        removal.series = describe_series(impl_.reference(), removed_);
+        for (const SeriesStats& one : removal.series) removal.rows += one.rows;
         return removal;
     }
 
@@ -196,11 +188,7 @@ awaitable<Removal> delete_rows(DatabaseManager& db, DeleteOptions options, Deadl
     if (!is_given(options.series)) {
         throw Error(ErrorCode::invalid_argument, "no series is chosen: expected at least an exchange ('*' is all)");
     }
-    for (const Timestamp time : {options.start, options.end}) {
-        if (!is_present(time) || is_storable(time)) continue;
-        throw Error(ErrorCode::invalid_argument,
-                    "expected times from " + to_string(kMinTime) + " to " + to_string(kMaxTime));
-    }
+    for (const Timestamp time : {options.start, options.end}) core::refuse_unstorable(time);
     if (is_present(options.start) && is_present(options.end) && options.end < options.start) {
         throw Error(ErrorCode::invalid_argument,
                     "end " + to_string(options.end) + " is before start " + to_string(options.start));

@@ -64,7 +64,7 @@ std::vector<const Symbol*> candidates_of(const ReferenceTable& reference, const 
     for (const SymbolId id : filter.symbols) {
         candidates.push_back(reference.find_symbol(id));
         if (candidates.back() != nullptr) continue;
-        throw Error(ErrorCode::unknown_symbol, "no symbol has the id " + std::to_string(static_cast<int>(id)));
+        throw unknown_symbol(id);
     }
     return candidates;
 }
@@ -145,6 +145,10 @@ Error unknown_exchange(std::string_view text) {
 
 Error unknown_exchange(ExchangeId id) {
     return unknown_exchange("id " + std::to_string(static_cast<std::int32_t>(id)));
+}
+
+Error unknown_symbol(SymbolId id) {
+    return Error(ErrorCode::unknown_symbol, "no symbol has the id " + std::to_string(static_cast<std::int32_t>(id)));
 }
 
 Error unknown_symbol(std::string_view text, const Exchange& exchange) {

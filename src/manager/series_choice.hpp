@@ -31,6 +31,7 @@ struct OwnedSeriesFilter {
 [[nodiscard]] Error unknown_exchange(std::string_view text);
 [[nodiscard]] Error unknown_exchange(ExchangeId id);
 [[nodiscard]] Error unknown_symbol(std::string_view text, const Exchange& exchange);
+[[nodiscard]] Error unknown_symbol(SymbolId id);
 [[nodiscard]] bool has_wildcard(std::string_view text) noexcept;
 
 [[nodiscard]] storage::SeriesKey series_of(SymbolId symbol) noexcept;

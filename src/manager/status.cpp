@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <utility>
 
@@ -22,26 +21,6 @@ using std::chrono::microseconds;
 using storage::SeriesInfo;
 using storage::SeriesKey;
 using Impl = ManagerAccess::Impl;
-
-constexpr std::chrono::minutes kRecent{1};  // stated in the public header
-constexpr Dataset kDatasets[] = {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances};
-
-using Counts = std::map<std::pair<Dataset, SeriesKey>, std::uint64_t>;
-
-/// Rows of the last minute; only where there are any the database is asked.
-awaitable<Counts> count_recent(Impl& impl, const std::vector<SeriesInfo>& stored, Timestamp since, Deadline deadline) {
-    Counts recent;
-    for (const Dataset dataset : kDatasets) {
-        const bool has_any = std::any_of(stored.begin(), stored.end(), [&](const SeriesInfo& one) {
-            return one.dataset == dataset && one.last >= since;
-        });
-        if (!has_any) continue;
-        const std::vector<storage::SeriesCount> counts =
-            co_await impl.engine().count_since(storage::table_of(dataset), since, deadline);
-        for (const storage::SeriesCount& one : counts) recent[{dataset, one.series}] = one.rows;
-    }
-    co_return recent;
-}
 
 bool is_active(const cache::ReferenceTable& reference, const SeriesStatus& series) {
     const Exchange* exchange = reference.find_exchange(series.exchange_id);
@@ -114,11 +93,11 @@ void name_exchanges(const cache::ReferenceTable& reference, std::vector<Exchange
 
 awaitable<DatabaseStatus> look_at(Impl& impl, StatusOptions options, std::string pattern, Deadline deadline) {
     DatabaseStatus status;
-    status.database = co_await impl.database_stats(deadline);
+    status.at = impl.now();
+    Impl::RecentRows recent;
+    status.database = co_await impl.stats_and_recent(recent, status.at, deadline);
     const std::vector<SeriesInfo> stored = co_await impl.engine().series(options.dataset, deadline);
     const std::vector<ExchangeId> chosen = chosen_exchanges(impl.reference(), pattern);
-    status.at = impl.now();
-    const Counts recent = co_await count_recent(impl, stored, status.at - kRecent, deadline);
     for (const SeriesStats& one : describe_series(impl.reference(), stored)) {
         if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), one.exchange_id) == chosen.end()) continue;
         SeriesStatus& series = status.series.emplace_back();

@@ -40,7 +40,6 @@ awaitable<WriteResult> DatabaseManager::insert_book_ticker_snapshots(std::vector
 }
 
 awaitable<WriteResult> DatabaseManager::insert_trades(std::vector<Trade> trades, Deadline deadline) {
-    storage::number_trades(trades);
     return impl_->insert(std::move(trades), deadline);
 }
 
@@ -52,7 +51,7 @@ awaitable<WriteResult> DatabaseManager::insert_balance_snapshots(std::vector<Bal
                                                                  Deadline deadline) {
     if (!options.complete) return impl_->insert(std::move(balances), deadline);
     check_complete(balances);
-    return impl_->insert(std::move(balances), deadline, &Impl::write_complete);
+    return impl_->insert(std::move(balances), deadline, {}, &Impl::write_complete);
 }
 
 awaitable<WriteResult> DatabaseManager::insert_quarantined_rows(std::vector<QuarantinedRow> rows, Deadline deadline) {
@@ -110,52 +109,39 @@ std::vector<DatabaseManager::Impl::UnknownId> DatabaseManager::Impl::unknown_ids
 }
 
 template <class Row>
-awaitable<WriteResult> DatabaseManager::Impl::insert(std::vector<Row> rows, Deadline deadline, Write<Row> method) {
+awaitable<WriteResult> DatabaseManager::Impl::insert(std::vector<Row> rows, Deadline deadline,
+                                                     std::vector<CoverageClaim> claims, Write<Row> method) {
+    if constexpr (std::is_same_v<Row, Trade>) storage::number_trades(rows);
     // Looked for before the batch is sorted, so that an error names the caller's row.
     std::vector<UnknownId> unknown = unknown_ids(storage::as_rows(rows));
     const std::size_t folded = prepare(rows);
-    return start(method, deadline, std::move(rows), folded, std::move(unknown));
+    return start(method, deadline, std::move(rows), folded, std::move(unknown), std::move(claims));
 }
+
+template awaitable<WriteResult> DatabaseManager::Impl::insert(std::vector<BookTicker>, Deadline,
+                                                              std::vector<CoverageClaim>, Write<BookTicker>);
+template awaitable<WriteResult> DatabaseManager::Impl::insert(std::vector<Trade>, Deadline, std::vector<CoverageClaim>,
+                                                              Write<Trade>);
+template awaitable<WriteResult> DatabaseManager::Impl::insert(std::vector<FundingRate>, Deadline,
+                                                              std::vector<CoverageClaim>, Write<FundingRate>);
 
 template <class Row>
 awaitable<WriteResult> DatabaseManager::Impl::write_batch(std::vector<Row> rows, std::size_t folded,
-                                                          std::vector<UnknownId> unknown, Deadline deadline) {
-    std::vector<CoverageClaim> none;
-    WriteResult result = co_await write_covered(std::move(rows), folded, std::move(unknown), std::move(none), deadline);
-    co_return result;
-}
-
-template <class Row>
-awaitable<WriteResult> DatabaseManager::Impl::write_covered(std::vector<Row> rows, std::size_t folded,
-                                                            std::vector<UnknownId> unknown,
-                                                            std::vector<CoverageClaim> claims, Deadline deadline) {
+                                                          std::vector<UnknownId> unknown,
+                                                          std::vector<CoverageClaim> claims, Deadline deadline) {
     const RowSpan span = storage::as_rows(rows);
     WriteResult result = co_await write(span, claims, unknown, deadline);
     result.folded += folded;
     co_return result;
 }
 
-template <class Row>
-awaitable<WriteResult> DatabaseManager::Impl::insert_covered(std::vector<Row> rows, std::vector<CoverageClaim> claims,
-                                                             Deadline deadline) {
-    if constexpr (std::is_same_v<Row, Trade>) storage::number_trades(rows);
-    std::vector<UnknownId> unknown = unknown_ids(storage::as_rows(rows));
-    const std::size_t folded = prepare(rows);
-    return start(&Impl::write_covered<Row>, deadline, std::move(rows), folded, std::move(unknown), std::move(claims));
-}
-
-template awaitable<WriteResult> DatabaseManager::Impl::insert_covered(std::vector<BookTicker>,
-                                                                      std::vector<CoverageClaim>, Deadline);
-template awaitable<WriteResult> DatabaseManager::Impl::insert_covered(std::vector<Trade>, std::vector<CoverageClaim>,
-                                                                      Deadline);
-template awaitable<WriteResult> DatabaseManager::Impl::insert_covered(std::vector<FundingRate>,
-                                                                      std::vector<CoverageClaim>, Deadline);
-
 awaitable<WriteResult> DatabaseManager::Impl::write_complete(std::vector<Balance> snapshot, std::size_t folded,
-                                                             std::vector<UnknownId> unknown, Deadline deadline) {
+                                                             std::vector<UnknownId> unknown,
+                                                             std::vector<CoverageClaim> claims, Deadline deadline) {
     co_await add_zero_balances(snapshot, deadline);
     folded += prepare(snapshot);
-    WriteResult result = co_await write_batch(std::move(snapshot), folded, std::move(unknown), deadline);
+    WriteResult result =
+        co_await write_batch(std::move(snapshot), folded, std::move(unknown), std::move(claims), deadline);
     co_return result;
 }
 

@@ -9,7 +9,7 @@
 namespace marketdb::transfer {
 namespace {
 
-constexpr core::Interval kEver{Timestamp::min(), Timestamp::max()};
+using core::kEver;
 
 core::Interval range_of(const SeriesPart& part) {
     return {is_present(part.start) ? part.start : kEver.start, is_present(part.end) ? part.end : kEver.end};

@@ -130,7 +130,7 @@ boost::asio::awaitable<void> CopyRun::copy_series(const ChosenSeries& series) {
     }
     const bool is_whole = co_await copy_part(series, target);
     const HistorySelection& selection = options_.selection;
-    core::Interval event_time{Timestamp::min(), Timestamp::max()};
+    core::Interval event_time = core::kEver;
     if (is_present(selection.start)) event_time.start = selection.start;
     if (is_present(selection.end)) event_time.end = selection.end;
     if (is_whole) co_await claim(coverage, event_time);

@@ -14,7 +14,6 @@ namespace marketdb::transfer {
 namespace {
 
 constexpr std::size_t kMaxOverlaps = 5;  // of one file, shown one by one
-constexpr core::Interval kEver{Timestamp::min(), Timestamp::max()};
 
 template <class Row>
 std::size_t series_of(const Row& row) noexcept {
@@ -73,7 +72,7 @@ boost::asio::awaitable<void> CoverageOfImport::look_up(Dataset dataset, SourceId
             return claim.source == own && claim.kind != CoverageKind::gap;
         });
         core::for_each_series(claims, [&](std::span<const CoverageClaim> series) {
-            const std::vector<CoveredTime> pieces = core::covered_time(series, SourceId{}, kEver);
+            const std::vector<CoveredTime> pieces = core::covered_time(series, SourceId{}, core::kEver);
             const ClockKind clock = series.front().clock;
             covered_[index][static_cast<std::size_t>(clock)] = times_of(pieces);
             if (clock == claims_.main_clock(index)) by_[index] = pieces;

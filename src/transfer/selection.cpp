@@ -8,6 +8,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/refuse.hpp"
 #include "core/text.hpp"
 
 namespace marketdb {
@@ -23,9 +24,7 @@ namespace {
 
 constexpr std::chrono::microseconds kStep{1};
 
-void refuse(bool is_wrong, const std::string& message) {
-    if (is_wrong) throw Error(ErrorCode::invalid_argument, message);
-}
+using core::refuse;
 
 [[nodiscard]] std::string_view exchange_of(std::string_view series) { return series.substr(0, series.find(':')); }
 
@@ -138,8 +137,7 @@ void check_selection(const HistorySelection& selection) {
             fmt::format("series '{}': expected EXCHANGE:SYMBOL, of balances EXCHANGE:ASSET", core::printable(series)));
     }
     refuse(!selection.account.empty() && selection.dataset != Dataset::balances, "account: only balances have one");
-    refuse(is_present(selection.start) && is_present(selection.end) && selection.end < selection.start,
-           "end lies before start: a range is [start, end)");
+    core::refuse_backward(selection.start, selection.end);
 }
 
 bool chooses_everything(const HistorySelection& selection) noexcept {

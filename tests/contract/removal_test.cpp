@@ -10,7 +10,7 @@ MARKETDB_CONTRACT_SUITE(RemovalContract);
 /// `trades 1 rows`, of balances with account and asset.
 Lines lines_of(const Removal& removal) {
     Lines lines;
-    for (const RemovedRows& one : removal.series) {
+    for (const SeriesStats& one : removal.series) {
         std::string line = std::string(to_string(one.dataset)) + " " + std::to_string(one.rows) + " rows";
         if (one.dataset == Dataset::balances) line += " of " + one.account.str() + " " + one.asset_name.str();
         lines.push_back(line);

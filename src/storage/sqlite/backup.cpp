@@ -159,7 +159,7 @@ std::map<SeriesKey, std::uint64_t> count_series(Connection& copy, const Table& t
 }
 
 void count_copy(Connection& copy, BackupReport& report) {
-    for (const Dataset dataset : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
+    for (const Dataset dataset : kDatasets) {
         std::map<SeriesKey, std::uint64_t> counts = count_series(copy, table_of(dataset));
         report.series += counts.size();
         for (const auto& [series, rows] : counts) report.rows += rows;

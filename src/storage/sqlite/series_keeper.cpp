@@ -124,7 +124,7 @@ void shrink_series(Connection& connection, const Table& table, const SeriesKey& 
 
 std::vector<SeriesInfo> read_series(Connection& connection, std::optional<Dataset> dataset) {
     std::vector<SeriesInfo> all;
-    for (const Dataset each : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
+    for (const Dataset each : kDatasets) {
         if (dataset && *dataset != each) continue;
         StatementUse rows(connection.statement(
             fmt::format("{} WHERE dataset = ?1 ORDER BY series_id, account, asset_name", kColumns)));
@@ -147,7 +147,7 @@ std::vector<SeriesInfo> read_series(Connection& connection, std::optional<Datase
 
 std::vector<DatasetStats> read_dataset_stats(Connection& connection) {
     std::vector<DatasetStats> all;
-    for (const Dataset dataset : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
+    for (const Dataset dataset : kDatasets) {
         DatasetStats& stats = all.emplace_back();
         stats.dataset = dataset;
         StatementUse sums(connection.statement(

@@ -173,7 +173,7 @@ std::vector<Finding> Store::examine(const Config& config, const Control& control
         findings.push_back(look_at_disk(connection_.file()));
     }
     attempt("tables", {}, [&] { return look_at_tables(connection_, control); });
-    for (const Dataset dataset : {Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances}) {
+    for (const Dataset dataset : kDatasets) {
         const Table& table = table_of(dataset);
         attempt("orphans", table.name, [&] { return std::vector{look_at_orphans(connection_, table)}; });
     }
