@@ -27,8 +27,6 @@ constexpr std::int64_t kManyPartitions = 1'000;
 constexpr std::chrono::milliseconds kMaxClockSkew{1'000};
 constexpr int kClockReadings = 3;
 
-constexpr std::array kDatasetTables{Dataset::book_tickers, Dataset::trades, Dataset::funding_rates, Dataset::balances};
-
 Deadline share_of(Deadline whole) { return Deadline{std::min(whole.at, Deadline::in(kCheckTime).at)}; }
 
 /// Whether a failure is not the check's own affair.
@@ -84,7 +82,7 @@ asio::awaitable<std::vector<Finding>> HealthCheck::run(Deadline whole) {
         awaitable<void> looks = (this->*look.make)(share_of(whole));
         co_await attempt(look.check, nowhere, std::move(looks), whole);
     }
-    for (const Dataset dataset : kDatasetTables) {
+    for (const Dataset dataset : kDatasets) {
         const Table& table = table_of(dataset);
         if (catalogue_.has_table(table)) co_await look_at_table(catalogue_.table(table), whole);
     }

@@ -29,9 +29,6 @@
 
 namespace marketdb::storage::postgres {
 
-inline constexpr std::array kDatasets{Dataset::book_tickers, Dataset::trades, Dataset::funding_rates,
-                                      Dataset::balances};
-
 /// Of one statement: its arrays stay far below the server's 1 GiB, and the memory on both sides stays bounded.
 inline constexpr std::size_t kUpsertRowsAtOnce = 20'000;
 
@@ -120,7 +117,7 @@ class Store {
     awaitable<WriteResult> upsert(Connection& connection, const PhysicalTable& table, RowSpan rows,
                                   const Statements& claims, Deadline deadline);
     awaitable<WriteResult> upsert_few(Connection& connection, const PhysicalTable& table, RowSpan rows,
-                                      Deadline deadline);
+                                      const Statements& claims, Deadline deadline);
     awaitable<WriteResult> write_conformed(const PhysicalTable& table, RowSpan rows, const Statements& claims,
                                            Deadline deadline);
     awaitable<WriteResult> copy(Connection& connection, const PhysicalTable& table, RowSpan rows,

@@ -293,8 +293,7 @@ asio::awaitable<WriteResult> Store::move_within(Connection& connection, const Ph
     claimed.symbol = SymbolId{from.id};
     Statements keeps(1, shrink_series_sql(table, schema(), from, count));
     add_withdrawal(keeps, claimed);
-    std::vector<Step> last;
-    for (const std::string& statement : keeps) last.push_back({statement});
+    const std::vector<Step> last = steps_of(keeps);
     co_await commit(connection, last, deadline);
     co_return result;
 }

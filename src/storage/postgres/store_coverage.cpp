@@ -57,11 +57,8 @@ asio::awaitable<void> Store::withdraw(CoverageFilter filter, Deadline deadline) 
 }
 
 asio::awaitable<bool> Store::run_ledger(Connection& connection, const Statements& statements, Deadline deadline) {
-    std::vector<Step> steps;
-    steps.reserve(statements.size());
-    for (const std::string& statement : statements) steps.push_back({statement});
-    co_await begin(connection, steps, deadline);
-    co_await commit(connection, deadline);
+    const std::vector<Step> steps = steps_of(statements);
+    co_await run_whole(connection, steps, deadline);
     co_return true;
 }
 

@@ -131,8 +131,7 @@ asio::awaitable<std::optional<std::uint64_t>> Store::drop_once(Connection& conne
     if (!answers.back().is_null(0, 0)) rows = static_cast<std::uint64_t>(answers.back().integer(0, 0));
     // After the rows: what others claimed until the partition was locked goes with it.
     std::vector<Step> last;
-    for (const std::string& statement : withdrawal) last.push_back({statement});
-    if (!rows) last.clear();
+    if (rows) last = steps_of(withdrawal);
     co_await commit(connection, last, deadline);
     co_return rows;
 }

@@ -248,6 +248,20 @@ std::string search_path_sql(const SchemaName& schema) {
     throw error;
 }
 
+/// As `transact`, for a text of the caller's.
+template <class Body>
+std::invoke_result_t<Body&, Connection&> transact_text(const std::shared_ptr<Pool>& pool, Body& body,
+                                                       Deadline deadline) {
+    std::optional<StatementError> refused;
+    try {
+        auto value = co_await transact(pool, body, deadline);
+        co_return value;
+    } catch (const StatementError& error) {
+        refused = error;
+    }
+    rethrow(*refused);
+}
+
 }  // namespace
 
 asio::awaitable<SqlResult> Store::run_sql(const SqlStatement& statement, Deadline deadline) {
@@ -256,14 +270,7 @@ asio::awaitable<SqlResult> Store::run_sql(const SqlStatement& statement, Deadlin
     auto body = [&](Connection& connection) {
         return run_sql_within(connection, statement, parameters, contains(kQueries, word), deadline);
     };
-    std::optional<StatementError> refused;
-    SqlResult result;
-    try {
-        result = co_await transact(pool_, body, deadline);
-    } catch (const StatementError& error) {
-        refused = error;
-    }
-    if (refused) rethrow(*refused);
+    SqlResult result = co_await transact_text(pool_, body, deadline);
     co_return result;
 }
 
@@ -291,14 +298,7 @@ asio::awaitable<SqlResult> Store::run_sql_within(Connection& connection, const S
 asio::awaitable<std::uint64_t> Store::run_sql_batch(const SqlBatch& batch, Deadline deadline) {
     static_cast<void>(require_statement(batch.text));
     auto body = [&](Connection& connection) { return run_batch_within(connection, batch, deadline); };
-    std::optional<StatementError> refused;
-    std::uint64_t written = 0;
-    try {
-        written = co_await transact(pool_, body, deadline);
-    } catch (const StatementError& error) {
-        refused = error;
-    }
-    if (refused) rethrow(*refused);
+    const std::uint64_t written = co_await transact_text(pool_, body, deadline);
     co_return written;
 }
 
@@ -326,14 +326,7 @@ asio::awaitable<std::uint64_t> Store::run_batch_within(Connection& connection, c
 
 asio::awaitable<std::uint64_t> Store::copy_sql_rows(const SqlRows& rows, Deadline deadline) {
     auto body = [&](Connection& connection) { return copy_within(connection, rows, deadline); };
-    std::optional<StatementError> refused;
-    std::uint64_t written = 0;
-    try {
-        written = co_await transact(pool_, body, deadline);
-    } catch (const StatementError& error) {
-        refused = error;
-    }
-    if (refused) rethrow(*refused);
+    const std::uint64_t written = co_await transact_text(pool_, body, deadline);
     co_return written;
 }
 

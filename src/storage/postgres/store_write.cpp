@@ -147,7 +147,7 @@ asio::awaitable<WriteResult> Store::write_once(const PhysicalTable& table, RowSp
                                                bool copies, Deadline deadline) {
     auto body = [&](Connection& connection) {
         if (!table.is_own()) return upsert_existing(connection, table, rows, deadline);
-        if (rows.count <= kFewRows && claims.empty()) return upsert_few(connection, table, rows, deadline);
+        if (rows.count <= kFewRows) return upsert_few(connection, table, rows, claims, deadline);
         return copies ? copy(connection, table, rows, claims, deadline)
                       : upsert(connection, table, rows, claims, deadline);
     };
@@ -168,7 +168,7 @@ asio::awaitable<std::vector<Result>> Store::run_within(Connection& connection, s
 
 /// In one round trip.
 asio::awaitable<WriteResult> Store::upsert_few(Connection& connection, const PhysicalTable& table, RowSpan rows,
-                                               Deadline deadline) {
+                                               const Statements& claims, Deadline deadline) {
     Parameters parameters;
     set_upsert_parameters(parameters, table, rows);
     const std::string sql = upsert_sql(table, schema(), partitions_.piece_of(table, rows), Probe::stored_rows);
@@ -178,11 +178,13 @@ asio::awaitable<WriteResult> Store::upsert_few(Connection& connection, const Phy
     steps.push_back({sql, &parameters, true});
     // Only a dataset's trigger counts; rows of the others are never changed.
     if (table.table->dataset) steps.push_back({kInsertedSql, nullptr, true});
+    const std::size_t counted = steps.size() - 1;
+    for (const Step& claim : steps_of(claims)) steps.push_back(claim);
     const std::vector<Result> answers = co_await run_whole(connection, steps, deadline);
     const auto upserted = static_cast<std::uint64_t>(answers[place].integer(0, 0));
     WriteResult result;
     // An upsert that wrote nothing has not been counted.
-    if (upserted > 0) result.inserted = static_cast<std::uint64_t>(answers.back().integer(0, 0));
+    if (upserted > 0) result.inserted = static_cast<std::uint64_t>(answers[counted].integer(0, 0));
     result.updated = upserted - result.inserted;
     result.unchanged = rows.count - upserted;
     co_return result;
@@ -233,11 +235,10 @@ asio::awaitable<WriteResult> Store::upsert(Connection& connection, const Physica
         upserted = static_cast<std::uint64_t>(answers.front().integer(0, 0));
     }
     const bool asks = upserted > 0 && table.table->dataset;
-    std::vector<Step> last;
+    std::vector<Step> last = steps_of(claims);
     if (asks) last.push_back(ask_inserted);
-    for (const std::string& claim : claims) last.push_back({claim});
     const std::vector<Result> answers = co_await commit(connection, last, deadline);
-    const std::uint64_t inserted = asks ? static_cast<std::uint64_t>(answers[0].integer(0, 0)) : upserted;
+    const std::uint64_t inserted = asks ? static_cast<std::uint64_t>(answers.back().integer(0, 0)) : upserted;
     note_part(part, inserted, updated + upserted - inserted, result);
     result.unchanged = rows.count - result.inserted - result.updated;
     co_return result;
@@ -286,8 +287,7 @@ asio::awaitable<WriteResult> Store::copy(Connection& connection, const PhysicalT
         throw Error(ErrorCode::internal, fmt::format("{}: {} rows were sent and {} arrived; nothing was stored",
                                                      table.name, rows.count, counted));
     }
-    std::vector<Step> last;
-    for (const std::string& claim : claims) last.push_back({claim});
+    const std::vector<Step> last = steps_of(claims);
     co_await commit(connection, last, deadline);
     WriteResult result;
     result.inserted = rows.count;
@@ -483,8 +483,7 @@ asio::awaitable<Erased> Store::erase(Connection& connection, const PhysicalTable
         keeps.push_back(shrink_series_sql(table, schema(), choice.series, erased.rows));
         if (table.table->dataset != Dataset::balances) add_withdrawal(keeps, time_without(choice, erased));
     }
-    std::vector<Step> last;
-    for (const std::string& statement : keeps) last.push_back({statement});
+    const std::vector<Step> last = steps_of(keeps);
     co_await commit(connection, last, deadline);
     co_return erased;
 }

@@ -1,28 +1,19 @@
 #include "storage/postgres/tool_environment.hpp"
 
-#include <libpq-fe.h>
-
 #include <cstring>
-#include <memory>
 
 #include <marketdb/error.hpp>
 
 #include "storage/postgres/connect_target.hpp"
+#include "storage/postgres/link.hpp"
 
 namespace marketdb::storage::postgres {
-namespace {
-
-struct FreeOptions {
-    void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
-};
-
-}  // namespace
 
 std::vector<std::pair<std::string, std::string>> tool_environment(const Config& config) {
     const ConnectTarget target(config);
     const std::vector<const char*> keywords = target.keywords();
     const std::vector<const char*> values = target.values();
-    const std::unique_ptr<PQconninfoOption, FreeOptions> known(PQconndefaults());
+    const ConnectOptions known(PQconndefaults());
     if (known == nullptr) throw Error(ErrorCode::resource_exhausted, "no memory for libpq's settings");
     std::vector<std::pair<std::string, std::string>> variables;
     for (std::size_t i = 0; keywords[i] != nullptr; ++i) {

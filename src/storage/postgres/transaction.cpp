@@ -109,6 +109,13 @@ void require_commit(const Result& answer) {
 
 }  // namespace
 
+std::vector<Step> steps_of(std::span<const std::string> statements) {
+    std::vector<Step> steps;
+    steps.reserve(statements.size());
+    for (const std::string& statement : statements) steps.push_back({statement});
+    return steps;
+}
+
 asio::awaitable<std::vector<Result>> read(Connection& connection, std::span<const Step> steps, Deadline deadline) {
     const milliseconds wanted = limit_of(deadline);
     if (connection.is_pooled()) {

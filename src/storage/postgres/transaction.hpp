@@ -22,6 +22,9 @@
 /// behind whatever happens.
 namespace marketdb::storage::postgres {
 
+/// A step of each statement, which must live as long.
+[[nodiscard]] std::vector<Step> steps_of(std::span<const std::string> statements);
+
 /// Reads in one round trip; what it finds is of one moment only within one statement. The deadline reaches the server.
 boost::asio::awaitable<std::vector<Result>> read(Connection& connection, std::span<const Step> steps,
                                                  Deadline deadline);
