@@ -193,6 +193,24 @@ class PostgresCancel : public ::testing::Test {
             desk_.schema() + "'");
     }
 
+    void lock_table(PostgresSession& session) const {
+        session.run("BEGIN; LOCK TABLE " + desk_.schema() + ".book_ticker_snapshots");
+    }
+    /// Until one of the manager's sessions waits for a lock.
+    bool comes_to_wait(Steps& steps) const {
+        return wait_until([&] {
+            steps.turn();
+            return waiting_for_locks() == "1";
+        });
+    }
+    /// Nothing is stored, and the same can be stored now.
+    void expect_undone(Steps& steps, DatabaseManager& db, SymbolId symbol) {
+        check_stored(kInsert, symbol, false);
+        steps.run(kInsert.act(db, symbol));
+        check_stored(kInsert, symbol, true);
+        steps.run(db.close());
+    }
+
     void store_eight() { setup_->wait(setup_->insert_book_ticker_snapshots(PostgresDesk::quotes(next_symbol(), 8))); }
 
     PostgresDesk desk_;
@@ -234,23 +252,17 @@ TEST_F(PostgresCancel, ADeadlineReachesTheServer) {
     const SymbolId symbol = next_symbol();
     steps.run(refresh(db));
     PostgresSession lock(PostgresServer::shared().conninfo(kTestDatabase, kTestRole));
-    lock.run("BEGIN; LOCK TABLE " + desk_.schema() + ".book_ticker_snapshots");
+    lock_table(lock);
     std::vector<BookTicker> rows = PostgresDesk::quotes(symbol, 3);
     Started running(steps.callers().get_executor(),
                     ignoring(db.insert_book_ticker_snapshots(std::move(rows), Deadline::in(1s))));
-    ASSERT_TRUE(wait_until([&] {
-        steps.turn();
-        return waiting_for_locks() == "1";
-    }));
+    ASSERT_TRUE(comes_to_wait(steps));
     EXPECT_TRUE(wait_until([&] { return waiting_for_locks() == "0"; }))
         << desk_.ask("SELECT query FROM pg_stat_activity WHERE application_name = '" + desk_.schema() + "'");
     steps.finish(running);
     EXPECT_EQ(running.code(), ErrorCode::timeout);
     lock.run("ROLLBACK");
-    check_stored(kInsert, symbol, false);
-    steps.run(kInsert.act(db, symbol));
-    check_stored(kInsert, symbol, true);
-    steps.run(db.close());
+    expect_undone(steps, db, symbol);
 }
 
 /// Few rows go in one round trip, and only the server knows how far it has come.
@@ -262,12 +274,9 @@ TEST_F(PostgresCancel, AWishReachesAServerThatWaitsForALock) {
     const SymbolId symbol = next_symbol();
     steps.run(refresh(db));
     PostgresSession lock(PostgresServer::shared().conninfo(kTestDatabase, kTestRole));
-    lock.run("BEGIN; LOCK TABLE " + desk_.schema() + ".book_ticker_snapshots");
+    lock_table(lock);
     Started running(steps.callers().get_executor(), listening(kInsert.act(db, symbol)));
-    ASSERT_TRUE(wait_until([&] {
-        steps.turn();
-        return waiting_for_locks() == "1";
-    }));
+    ASSERT_TRUE(comes_to_wait(steps));
     const auto begin = Clock::now();
     running.cancel(asio::cancellation_type::total);
     steps.finish(running);
@@ -275,10 +284,7 @@ TEST_F(PostgresCancel, AWishReachesAServerThatWaitsForALock) {
     EXPECT_EQ(running.code(), ErrorCode::cancelled) << running.what();
     EXPECT_EQ(waiting_for_locks(), "0");
     lock.run("ROLLBACK");
-    check_stored(kInsert, symbol, false);
-    steps.run(kInsert.act(db, symbol));
-    check_stored(kInsert, symbol, true);
-    steps.run(db.close());
+    expect_undone(steps, db, symbol);
 }
 
 TEST_F(PostgresCancel, AWishThatTheServerCannotAnswerLeavesAnInsertInDoubt) {

@@ -40,12 +40,8 @@ TEST_P(ImportCoverage, OfEventTimesAFileInTheOrderOfArrivalAloneClaimsNothing) {
 
 TEST_P(ImportCoverage, AFileThatWasStoppedClaimsWhatItStored) {
     std::atomic<bool> stop{false};
-    ImportOptions options;
+    ImportOptions options = stopped_at(300, stop);
     options.batch_rows = 100;
-    options.stop = &stop;
-    options.on_progress = [&stop](const ImportProgress& progress) {
-        if (!progress.validating && progress.rows == 300) stop = true;
-    };
     const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
     expect_error(ErrorCode::cancelled, [&] { import(given, options); });
     EXPECT_EQ(coverage(),
@@ -63,12 +59,8 @@ TEST_P(ImportCoverage, AFileOutOfOrderClaimsWhenItIsWhole) {
         rows += "binance,BTCUSDT," + time + "," + time + "," + std::to_string(at) + ",buy,100,1\n";
     }
     std::atomic<bool> stop{false};
-    ImportOptions options;
+    ImportOptions options = stopped_at(3, stop);
     options.batch_rows = 1;
-    options.stop = &stop;
-    options.on_progress = [&stop](const ImportProgress& progress) {
-        if (!progress.validating && progress.rows == 3) stop = true;
-    };
     const std::filesystem::path given = file("trades.csv", rows);
     expect_error(ErrorCode::cancelled, [&] { import(given, options); });
     EXPECT_EQ(coverage(), Lines{});

@@ -4,6 +4,8 @@
 #include <archive_entry.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -91,6 +93,15 @@ class ImportTest : public EngineTest {
 
     ImportReport import(const std::filesystem::path& path, ImportOptions options = {}) {
         return wait(import_file(db(), path, std::move(options)));
+    }
+    /// For an import that is stopped when so many rows are stored.
+    static ImportOptions stopped_at(std::uint64_t rows, std::atomic<bool>& stop) {
+        ImportOptions options;
+        options.stop = &stop;
+        options.on_progress = [rows, &stop](const ImportProgress& progress) {
+            if (!progress.validating && progress.rows == rows) stop = true;
+        };
+        return options;
     }
     /// An import that must succeed.
     ImportReport import_whole(const std::filesystem::path& path, ImportOptions options = {}) {

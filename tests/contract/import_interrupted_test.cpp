@@ -18,12 +18,8 @@ MARKETDB_SHARED_IMPORT_SUITE(ImportByTwoProcesses);
 
 TEST_P(ImportInterrupted, AStoppedImportIsCompletedByTheNext) {
     std::atomic<bool> stop{false};
-    ImportOptions options;
+    ImportOptions options = stopped_at(300, stop);
     options.batch_rows = 100;
-    options.stop = &stop;
-    options.on_progress = [&stop](const ImportProgress& progress) {
-        if (!progress.validating && progress.rows == 300) stop = true;
-    };
     const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
     expect_error(ErrorCode::cancelled, [&] { import(given, options); },
                  {"quotes.csv", "first 300 rows", "inserted 300"});
