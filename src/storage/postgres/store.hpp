@@ -122,7 +122,7 @@ class Store {
                                            Deadline deadline);
     awaitable<WriteResult> copy(Connection& connection, const PhysicalTable& table, RowSpan rows,
                                 const Statements& claims, Deadline deadline);
-    awaitable<bool> run_ledger(Connection& connection, const Statements& statements, Deadline deadline);
+    awaitable<void> run_ledger(Connection& connection, const Statements& statements, Deadline deadline);
     [[nodiscard]] Statements claim_statements(std::span<const CoverageClaim> claims) const;
     /// Adds the statements that take a time out of the claims.
     void add_withdrawal(Statements& statements, const CoverageFilter& filter) const;
@@ -142,7 +142,7 @@ class Store {
     awaitable<std::optional<std::size_t>> find_refused_row(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     awaitable<std::string> columns_of_constraint(const ServerError& said, Deadline deadline);
     awaitable<bool> is_refused(const PhysicalTable& table, RowSpan rows, Deadline deadline);
-    awaitable<bool> try_rows(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
+    awaitable<void> try_rows(Connection& connection, const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] bool is_worth_copying(const PhysicalTable& table, RowSpan rows);
     void note_collision(const PhysicalTable& table, RowSpan rows);
     /// What a large batch is expected to do, because the one before did.

@@ -1,5 +1,4 @@
 #include <array>
-#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -181,21 +180,12 @@ asio::awaitable<void> Store::change_rows(RowSpan added, RowSpan changed, std::sp
     auto body = [&](Connection& connection) { return change_within(connection, added, changed, columns, deadline); };
     std::optional<StatementError> refused;
     try {
-        for (bool is_done = false; !is_done;) {
-            std::exception_ptr failure;
-            try {
-                co_await on_connection(pool_, body, deadline);
-                is_done = true;
-            } catch (...) {
-                failure = std::current_exception();
-            }
-            if (failure) co_await pause_before_retry(failure, deadline);
-        }
+        co_await transact(pool_, body, deadline);
+        co_return;
     } catch (const StatementError& error) {
         if (error.code() != ErrorCode::constraint) throw;
         refused = error;
     }
-    if (!refused) co_return;
     throw Error(ErrorCode::constraint, fmt::format("{}: {}", added.table->name, refused->said().text()),
                 refused->sqlstate());
 }

@@ -56,10 +56,9 @@ asio::awaitable<void> Store::withdraw(CoverageFilter filter, Deadline deadline) 
     co_await transact(pool_, body, deadline);
 }
 
-asio::awaitable<bool> Store::run_ledger(Connection& connection, const Statements& statements, Deadline deadline) {
+asio::awaitable<void> Store::run_ledger(Connection& connection, const Statements& statements, Deadline deadline) {
     const std::vector<Step> steps = steps_of(statements);
     co_await run_whole(connection, steps, deadline);
-    co_return true;
 }
 
 asio::awaitable<std::vector<CoverageClaim>> Store::claims(CoverageFilter filter, Deadline deadline) {

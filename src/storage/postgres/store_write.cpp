@@ -369,8 +369,8 @@ asio::awaitable<std::optional<std::size_t>> Store::find_refused_row(const Physic
 asio::awaitable<bool> Store::is_refused(const PhysicalTable& table, RowSpan rows, Deadline deadline) {
     auto body = [&](Connection& connection) { return try_rows(connection, table, rows, deadline); };
     try {
-        const bool taken = co_await transact(pool_, body, deadline);
-        co_return !taken;
+        co_await transact(pool_, body, deadline);
+        co_return false;
     } catch (const StatementError& error) {
         if (error.code() != ErrorCode::constraint) throw;
     }
@@ -378,7 +378,7 @@ asio::awaitable<bool> Store::is_refused(const PhysicalTable& table, RowSpan rows
 }
 
 /// Upserts rows and takes it back. Errors: StatementError  the server refuses one of them.
-asio::awaitable<bool> Store::try_rows(Connection& connection, const PhysicalTable& table, RowSpan rows,
+asio::awaitable<void> Store::try_rows(Connection& connection, const PhysicalTable& table, RowSpan rows,
                                       Deadline deadline) {
     Parameters parameters;
     for (std::size_t first = 0; first < rows.count; first += kUpsertRowsAtOnce) {
@@ -390,7 +390,6 @@ asio::awaitable<bool> Store::try_rows(Connection& connection, const PhysicalTabl
         const std::vector<Result> answers = co_await run_within(connection, steps, first > 0, deadline);
     }
     co_await recover(connection);
-    co_return true;
 }
 
 asio::awaitable<void> Store::insert_one(const Table& logical, std::byte* row, Deadline deadline) {

@@ -134,13 +134,18 @@ template <class Body>
 std::invoke_result_t<Body&, Connection&> transact(const std::shared_ptr<Pool>& pool, Body& body, Deadline deadline) {
     using Value = typename detail::ValueOf<std::invoke_result_t<Body&, Connection&>>::Type;
     for (;;) {
+        detail::Outcome<Value> outcome;
         std::exception_ptr failure;
         try {
-            Value value = co_await on_connection(pool, body, deadline);
-            co_return value;
+            if constexpr (std::is_void_v<Value>) {
+                co_await on_connection(pool, body, deadline);
+            } else {
+                outcome.set(co_await on_connection(pool, body, deadline));
+            }
         } catch (...) {
             failure = std::current_exception();
         }
+        if (!failure) co_return outcome.take();
         co_await pause_before_retry(failure, deadline);
     }
 }
