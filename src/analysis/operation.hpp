@@ -9,15 +9,14 @@
 #include <marketdb/error.hpp>
 
 #include "core/refuse.hpp"
+#include "core/resolved.hpp"
 
 /// What the free functions over a manager have in common with its methods.
 namespace marketdb::analysis {
 
 /// The deadline of a whole operation that asks the manager several times: the configuration's from now on, if none was given.
 [[nodiscard]] inline Deadline resolved(const DatabaseManager& db, Deadline deadline) {
-    if (!deadline.is_default()) return deadline;
-    const auto limit = db.config().command_timeout;
-    return limit.count() > 0 ? Deadline::in(limit) : Deadline::never();
+    return core::resolved(db.config(), deadline);
 }
 
 using core::refuse;

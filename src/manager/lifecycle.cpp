@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "core/resolved.hpp"
 #include "manager/impl.hpp"
 
 namespace marketdb {
@@ -78,11 +79,7 @@ void DatabaseManager::Impl::rethrow_as_cancelled(const boost::system::system_err
     throw Error(ErrorCode::cancelled, "the operation was cancelled");
 }
 
-Deadline DatabaseManager::Impl::resolve(Deadline deadline) const {
-    if (!deadline.is_default()) return deadline;
-    if (config_.command_timeout.count() <= 0) return Deadline::never();
-    return Deadline::in(config_.command_timeout);
-}
+Deadline DatabaseManager::Impl::resolve(Deadline deadline) const { return core::resolved(config_, deadline); }
 
 bool DatabaseManager::Impl::waits_here() const {
     if (io_thread_) return io_thread_->runs_here();

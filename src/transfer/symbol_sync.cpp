@@ -9,6 +9,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/resolved.hpp"
 #include "io/input.hpp"
 #include "io/listing.hpp"
 #include "io/venue.hpp"
@@ -83,13 +84,6 @@ boost::asio::awaitable<bool> carry_out(DatabaseManager& db, SyncPlan& plan, bool
     co_return true;
 }
 
-/// One for all that follows.
-Deadline resolved(const DatabaseManager& db, Deadline deadline) {
-    if (!deadline.is_default()) return deadline;
-    const auto timeout = db.config().command_timeout;
-    return timeout.count() > 0 ? Deadline::in(timeout) : Deadline::never();
-}
-
 boost::asio::awaitable<SyncReport> synchronise(DatabaseManager& db, std::string exchange, io::Listing listing,
                                                SyncOptions options, Deadline deadline) {
     for (bool may_fail = true;; may_fail = false) {
@@ -106,7 +100,7 @@ boost::asio::awaitable<SyncReport> sync_symbols(DatabaseManager& db, std::string
                                                 SyncOptions options, Deadline deadline) {
     std::string name = io::exchange_name(exchange, "exchange");
     io::Listing read = io::read_listing(name, listing);
-    return synchronise(db, std::move(name), std::move(read), options, resolved(db, deadline));
+    return synchronise(db, std::move(name), std::move(read), options, core::resolved(db.config(), deadline));
 }
 
 std::string read_listing(const std::filesystem::path& file) {

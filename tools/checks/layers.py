@@ -6,8 +6,11 @@ import sys
 
 from sources import cpp_files, finish, root_argument
 
+# What src/manager stands behind, and what those above it do.
+MANAGER = ("marketdb/database_manager.hpp", "marketdb/coverage.hpp", "marketdb/removal.hpp", "marketdb/status.hpp")
+ABOVE = ("marketdb/transfer.hpp", "marketdb/symbols.hpp", "marketdb/bars.hpp", "marketdb/funding.hpp", "marketdb/alignment.hpp",
+         "marketdb/spreads.hpp", "marketdb/marketdb.hpp")
 # Folder: what of src/ it may include, beside its own files. The longest folder that fits a file counts.
-ABOVE = ("marketdb/database_manager.hpp", "marketdb/transfer.hpp", "marketdb/bars.hpp", "marketdb/funding.hpp", "marketdb/alignment.hpp", "marketdb/spreads.hpp", "marketdb/marketdb.hpp")
 LAYERS = {
     "src/core": (),
     "src/storage": ("core/",),
@@ -58,9 +61,9 @@ def problem_with(name, bracket, target):
     layer = layer_of(name)
     if layer is None:
         return f"no rule for this folder: {name}"
-    if layer in ("src/core", "src/storage", "src/storage/sqlite", "src/storage/postgres", "src/cache", "src/io") and target in ABOVE:
+    if layer in ("src/core", "src/storage", "src/storage/sqlite", "src/storage/postgres", "src/cache", "src/io") and target in MANAGER + ABOVE:
         return f"<{target}> belongs to a layer above {layer}"
-    if layer == "src/manager" and target in ABOVE[1:]:
+    if layer == "src/manager" and target in ABOVE:
         return f"<{target}> belongs to a layer above {layer}"
     if bracket == "<" or is_own(layer, target) or target.startswith(LAYERS[layer] or ("\0",)):
         return None

@@ -8,6 +8,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/resolved.hpp"
 #include "storage/postgres/conversion.hpp"
 #include "storage/postgres/make_engine.hpp"
 #include "storage/postgres/migrations.hpp"
@@ -90,11 +91,7 @@ std::shared_ptr<Pool> PostgresEngine::make_pool(const Config& config) {
     return pool;
 }
 
-Deadline PostgresEngine::resolve(Deadline deadline) const {
-    if (!deadline.is_default()) return deadline;
-    if (config_.command_timeout.count() <= 0) return Deadline::never();
-    return Deadline::in(config_.command_timeout);
-}
+Deadline PostgresEngine::resolve(Deadline deadline) const { return core::resolved(config_, deadline); }
 
 void PostgresEngine::require_same_process() const {
     if (process_.is_here()) return;

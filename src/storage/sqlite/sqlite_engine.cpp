@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "core/resolved.hpp"
 #include "storage/sqlite/backup.hpp"
 #include "storage/sqlite/series_keeper.hpp"
 
@@ -54,11 +55,7 @@ SqliteEngine::~SqliteEngine() {
     database_->close();
 }
 
-Deadline SqliteEngine::resolve(Deadline deadline) const {
-    if (!deadline.is_default()) return deadline;
-    if (config_.command_timeout.count() <= 0) return Deadline::never();
-    return Deadline::in(config_.command_timeout);
-}
+Deadline SqliteEngine::resolve(Deadline deadline) const { return core::resolved(config_, deadline); }
 
 void SqliteEngine::require_same_process() const {
     if (process_.is_here()) return;
