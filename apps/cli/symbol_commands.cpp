@@ -104,14 +104,14 @@ std::uint64_t rows_of(const std::vector<SeriesStats>& series, Dataset dataset, S
 
 int run_symbols_sync(const GlobalOptions& global, const SyncArguments& arguments) {
     DatabaseChoice choice = choose_database(global);
-    std::string listing = read_listing(arguments.file);
+    const std::string listing = read_listing(arguments.file);
     SyncOptions options;
     options.dated = arguments.dated;
     options.allow = arguments.allow;
     options.dry_run = arguments.dry_run;
     Session session = Session::target(std::move(choice), arguments.dry_run);
     Session::Impl& impl = session.impl();
-    const SyncReport report = impl.run(sync_symbols(impl.manager, arguments.exchange, std::move(listing), options));
+    const SyncReport report = impl.run(sync_symbols(impl.manager, arguments.exchange, listing, options));
     print_sync(report, arguments, session.name());
     session.close();
     return kOk;

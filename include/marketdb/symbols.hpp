@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -53,8 +54,9 @@ struct SyncReport {
 ///                           another exchange, or of a kind that cannot be read; exchange is not of the form `<VENUE>_<MARKET>`.
 ///         constraint        more than a fifth of the active symbols would be deactivated (see `allow`).
 ///         read_only. On any error nothing was changed.
-boost::asio::awaitable<SyncReport> sync_symbols(DatabaseManager& db, std::string exchange, std::string listing,
-                                                SyncOptions options = {}, Deadline deadline = {});
+boost::asio::awaitable<SyncReport> sync_symbols(DatabaseManager& db, std::string_view exchange,
+                                                std::string_view listing, SyncOptions options = {},
+                                                Deadline deadline = {});
 
 /// The text of a listing: a file, plain or compressed (.gz, .zst, .xz, .zip); `-` is standard input.
 /// Errors: unavailable  it cannot be read. invalid_argument  damaged compression, or more than 256 MiB of text.

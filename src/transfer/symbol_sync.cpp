@@ -96,8 +96,8 @@ boost::asio::awaitable<SyncReport> synchronise(DatabaseManager& db, std::string 
 
 }  // namespace
 
-boost::asio::awaitable<SyncReport> sync_symbols(DatabaseManager& db, std::string exchange, std::string listing,
-                                                SyncOptions options, Deadline deadline) {
+boost::asio::awaitable<SyncReport> sync_symbols(DatabaseManager& db, std::string_view exchange,
+                                                std::string_view listing, SyncOptions options, Deadline deadline) {
     std::string name = io::exchange_name(exchange, "exchange");
     io::Listing read = io::read_listing(name, listing);
     return synchronise(db, std::move(name), std::move(read), options, core::resolved(db.config(), deadline));

@@ -83,9 +83,9 @@ SyncPlan SyncPlanner::plan() {
 
 /// Symbols of one text are the same instrument under two spellings.
 std::string SyncPlanner::contract_of(const Symbol& symbol) const {
-    const std::string name = pair(symbol);  // with the day on which a dated contract expires
-    if (!keeps_contracts_) return name;
-    return name + " " + std::string(to_string(symbol.contract_type));
+    std::string name = pair(symbol);  // with the day on which a dated contract expires
+    if (keeps_contracts_) name.append(" ").append(to_string(symbol.contract_type));
+    return name;
 }
 
 bool SyncPlanner::is_about(const Symbol& symbol) const noexcept {

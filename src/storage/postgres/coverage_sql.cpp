@@ -26,7 +26,7 @@ std::string chosen(const CoverageFilter& filter) {
 
 /// One end of the time that goes out of a claim `c`. `limit`: what it is where nothing bounds it.
 std::string end_of_cut(const SchemaName& schema, Timestamp time, std::string_view skew, std::string_view limit) {
-    const std::string bound = fmt::format("'{}'::timestamptz", limit);
+    std::string bound = fmt::format("'{}'::timestamptz", limit);
     if (!is_present(time)) return bound;
     const std::string at = literal(time);
     return fmt::format(
