@@ -101,7 +101,8 @@ struct ReferenceTable::Impl {
     InternTable<Exchange, 1> exchanges;
     InternTable<Symbol, 2> symbols;
     mutable LookupCounters counters;
-    std::mutex apply_mutex;
+    mutable std::mutex apply_mutex;
+    std::uint64_t applied = 0;  // guarded by apply_mutex
 
     [[nodiscard]] const Exchange* find_exchange(ExchangeId id) const noexcept {
         return exchanges.find(static_cast<std::int32_t>(id));
@@ -178,10 +179,26 @@ std::size_t ReferenceTable::size() const noexcept { return impl_->exchanges.size
 
 bool ReferenceTable::apply(std::span<const Exchange> exchanges, std::span<const Symbol> symbols) {
     const std::lock_guard lock(impl_->apply_mutex);
+    ++impl_->applied;
     // Exchanges first: whoever finds a new symbol finds its exchange.
     const bool has_new_exchanges = apply_rows(impl_->exchanges, exchanges);
     const bool has_new_symbols = apply_rows(impl_->symbols, symbols);
     return has_new_exchanges || has_new_symbols;
+}
+
+std::uint64_t ReferenceTable::applied() const {
+    const std::lock_guard lock(impl_->apply_mutex);
+    return impl_->applied;
+}
+
+bool ReferenceTable::apply_read(const Exchange& exchange, std::uint64_t applied) {
+    const std::lock_guard lock(impl_->apply_mutex);
+    return applied == impl_->applied && apply_rows(impl_->exchanges, std::span(&exchange, 1));
+}
+
+bool ReferenceTable::apply_read(const Symbol& symbol, std::uint64_t applied) {
+    const std::lock_guard lock(impl_->apply_mutex);
+    return applied == impl_->applied && apply_rows(impl_->symbols, std::span(&symbol, 1));
 }
 
 LookupCounts ReferenceTable::counts() const noexcept { return impl_->counters.counts(); }

@@ -48,6 +48,13 @@ class ReferenceTable {
     bool apply(const Exchange& exchange) { return apply(std::span(&exchange, 1), {}); }
     bool apply(const Symbol& symbol) { return apply({}, std::span(&symbol, 1)); }
 
+    /// How often `apply` was called. To be asked before rows are read for `apply_read`.
+    [[nodiscard]] std::uint64_t applied() const;
+    /// Takes over a row that was read from the database, but not if `apply` was called since `applied` was asked: what was read may
+    /// be older than what is here. Returns whether it was new.
+    bool apply_read(const Exchange& exchange, std::uint64_t applied);
+    bool apply_read(const Symbol& symbol, std::uint64_t applied);
+
     [[nodiscard]] LookupCounts counts() const noexcept;
     void reset_counts() noexcept;
 

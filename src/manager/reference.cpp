@@ -6,16 +6,29 @@ namespace marketdb {
 
 using boost::asio::awaitable;
 
+namespace {
+
+constexpr int kReadingsOfReference = 3;
+
+}  // namespace
+
 awaitable<bool> DatabaseManager::Impl::load_reference(Deadline deadline) {
-    // Row by row, so that a refresh that finds nothing new allocates nothing.
     bool changed = false;
-    EachRow<Exchange> exchanges([this, &changed](const Exchange& row) { changed |= reference_.apply(row); });
-    EachRow<Symbol> symbols([this, &changed](const Symbol& row) { changed |= reference_.apply(row); });
-    storage::ScanRequest request;
-    request.table = &storage::table_of<Exchange>();
-    co_await engine_->scan(request, exchanges, deadline);
-    request.table = &storage::table_of<Symbol>();
-    co_await engine_->scan(request, symbols, deadline);
+    std::uint64_t applied = 0;
+    // Row by row, so that a refresh that finds nothing new allocates nothing.
+    EachRow<Exchange> exchanges([&](const Exchange& row) { changed |= reference_.apply_read(row, applied); });
+    EachRow<Symbol> symbols([&](const Symbol& row) { changed |= reference_.apply_read(row, applied); });
+    // What this manager changes meanwhile is newer than what is read. If it goes on changing things, the next look at the database's
+    // number of changes comes back to it.
+    for (int attempt = 0; attempt < kReadingsOfReference; ++attempt) {
+        applied = reference_.applied();
+        storage::ScanRequest request;
+        request.table = &storage::table_of<Exchange>();
+        co_await engine_->scan(request, exchanges, deadline);
+        request.table = &storage::table_of<Symbol>();
+        co_await engine_->scan(request, symbols, deadline);
+        if (reference_.applied() == applied) break;
+    }
 
     refreshes_.fetch_add(1, std::memory_order_relaxed);
     last_refresh_us_.store(clock_->now().time_since_epoch().count(), std::memory_order_relaxed);

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <optional>
 
 #include "engine_fixture.hpp"
@@ -37,6 +39,27 @@ TEST_P(ReferenceChanges, AnUpdateChangesWhatIsGivenAndNothingElse) {
     reopen_if_shared();
     EXPECT_EQ(db().find_symbol(before.id)->min_quantity, 0.5);
     EXPECT_EQ(db().find_symbol(before.id)->symbol_base, "BTC");
+}
+
+TEST_P(ReferenceChanges, AReadingThatBeganBeforeAChangeDoesNotUndoItInMemory) {
+    const Symbol symbol = make_symbol();
+    std::atomic<bool> goes_on{true};
+    auto refreshing = std::async(std::launch::async, [&] {
+        while (goes_on) static_cast<void>(wait(db().refresh_reference()));
+    });
+    std::size_t undone = 0;
+    for (int i = 1; i <= 100; ++i) {
+        SymbolUpdate update;
+        update.min_quantity = i;
+        static_cast<void>(wait(db().update_symbol(symbol.id, update)));
+        const auto until = std::chrono::steady_clock::now() + 2ms;
+        bool is_kept = true;
+        while (std::chrono::steady_clock::now() < until) is_kept &= db().find_symbol(symbol.id)->min_quantity == i;
+        undone += is_kept ? 0 : 1;
+    }
+    goes_on = false;
+    refreshing.get();
+    EXPECT_EQ(undone, 0U);
 }
 
 TEST_P(ReferenceChanges, AnUpdateThatChangesNothingIsNotWritten) {

@@ -384,6 +384,19 @@ TEST_F(ReferenceTableTest, LookUpsAreCountedAndListsAreNot) {
     EXPECT_EQ(table_.counts().misses, 0U);
 }
 
+TEST_F(ReferenceTableTest, WhatWasReadBeforeAChangeDoesNotUndoIt) {
+    const std::uint64_t applied = table_.applied();
+    Exchange read = *table_.find_exchange(ExchangeId{1});
+    Exchange changed = read;
+    changed.is_active = false;
+    EXPECT_TRUE(table_.apply(changed));
+    EXPECT_FALSE(table_.apply_read(read, applied));
+    EXPECT_FALSE(table_.find_exchange(ExchangeId{1})->is_active);
+    EXPECT_TRUE(table_.apply_read(read, table_.applied()));
+    EXPECT_TRUE(table_.find_exchange(ExchangeId{1})->is_active);
+    EXPECT_FALSE(table_.apply_read(read, table_.applied())) << "nothing is new";
+}
+
 TEST_F(ReferenceTableTest, OneLookUpInAThousandAndTwentyFourIsTimed) {
     for (int i = 0; i < 10 * 1024; ++i) EXPECT_EQ(table_.find_symbol(SymbolId{1}), nullptr);
     const LookupCounts counts = table_.counts();
