@@ -6,7 +6,7 @@ set -euo pipefail
 declare -A packages=(
     [build]="g++ cmake ninja-build pkg-config libsqlite3-dev libfmt-dev libyaml-cpp-dev libarchive-dev zlib1g-dev
              libssl-dev libpq-dev libcli11-dev libspdlog-dev"
-    [test]="git libgtest-dev libgmock-dev nlohmann-json3-dev gcovr gzip xz-utils zip zstd
+    [test]="git python3 libgtest-dev libgmock-dev nlohmann-json3-dev gcovr gzip xz-utils zip zstd
             postgresql postgresql-client pgbouncer openssl python3-asyncpg
             python3-prometheus-client"
     [check]="git python3 shellcheck libbenchmark-dev libpqxx-dev libgtest-dev libgmock-dev nlohmann-json3-dev"

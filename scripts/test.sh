@@ -33,9 +33,6 @@ total() {
 }
 trap total EXIT
 
-# A number of ctest's report: tests, failures, skipped, disabled.
-count() { sed -n "/^[[:space:]]*$1=\"/ { s/[^0-9]//gp; q }" "$2"; }
-
 build() {
     echo "== build: $1 (${SECONDS} s)"
     cmake --preset "$1" >"build/$1.log" 2>&1 || { cat "build/$1.log" && return 1; }
@@ -44,18 +41,18 @@ build() {
 
 # run_tests PRESET [ctest arguments]
 run_tests() {
-    local preset=$1 report status=0 all bad not_run
+    local preset=$1 binaries=build/${1%-long} report status=0 counts
     shift
     report=$PWD/build/$preset.xml
     echo "== tests: $preset $* (${SECONDS} s)"
-    rm -f "$report"
+    rm -rf "$report" "$binaries/reports"
     ctest --preset "$preset" --output-junit "$report" "$@" </dev/null || status=$?
     [[ -s $report ]] || { problems+=("$preset: ctest gave no report") && return; }
-    all=$(count tests "$report") bad=$(count failures "$report")
-    not_run=$(($(count skipped "$report") + $(count disabled "$report")))
-    sed -n "/<testcase .*status=\"fail\"/,/<\\/testcase>/ { s/^\t*/$preset: /; p }" "$report" >>build/failures.txt
-    passed=$((passed + all - bad - not_run)) failed=$((failed + bad)) skipped=$((skipped + not_run))
-    if [[ $status -ne 0 && $bad -eq 0 ]]; then
+    counts=$(scripts/count_tests.py "$report" "$binaries/reports" build/failures.txt)
+    read -ra counts <<<"$counts"
+    echo "$preset: ${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
+    passed=$((passed + counts[0])) failed=$((failed + counts[1])) skipped=$((skipped + counts[2]))
+    if [[ $status -ne 0 && ${counts[1]} -eq 0 ]]; then
         problems+=("$preset: ctest failed with $status")
     fi
 }
