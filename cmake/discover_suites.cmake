@@ -9,6 +9,11 @@
 # `serial`. Both run alone. With SERVER, tests with `Postgres` in their name find one in $MARKETDB_TEST_POSTGRES.
 function(marketdb_add_suites)
     cmake_parse_arguments(PARSE_ARGV 0 of "" "PROGRAM;PREFIX;LABEL;REPORTS;COMMAND_LINE;SERVER" "")
+    if(NOT EXISTS ${of_PROGRAM})
+        add_test(${of_PREFIX}IS_NOT_BUILT ${of_PROGRAM})
+        set_tests_properties(${of_PREFIX}IS_NOT_BUILT PROPERTIES LABELS ${of_LABEL})
+        return()
+    endif()
     execute_process(COMMAND ${of_PROGRAM} --gtest_list_tests
         OUTPUT_VARIABLE listed ERROR_VARIABLE problem RESULT_VARIABLE failed)
     if(failed)

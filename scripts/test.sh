@@ -33,10 +33,11 @@ total() {
 }
 trap total EXIT
 
+# build PRESET [arguments of the build]
 build() {
-    echo "== build: $1 (${SECONDS} s)"
+    echo "== build: $* (${SECONDS} s)"
     cmake --preset "$1" >"build/$1.log" 2>&1 || { cat "build/$1.log" && return 1; }
-    cmake --build --preset "$1"
+    cmake --build --preset "$@"
 }
 
 # run_tests PRESET [ctest arguments]
@@ -78,7 +79,7 @@ coverage
 
 if [[ $everything -eq 1 ]]; then
     scripts/install_deps.sh check
-    build tsan
+    build tsan --target threads
     run_tests tsan
     build release
     run_tests release

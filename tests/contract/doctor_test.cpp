@@ -82,7 +82,12 @@ TEST_P(Doctor, FindsNothingWrongWithAHealthyDatabase) {
     store(trade(symbol.id, kNoon, "1"));
     store(paid(symbol.id));
     store(balance(symbol.exchange_id, "USDT", kNoon, 5));
-    const Findings findings = diagnosed();
+    // Where nobody keeps counts our own rows are taken for those of others: what memory has is not compared while it is asked for anew.
+    const auto compares_latest = [](const Findings& all) {
+        return !find(all, "memory", "latest book-tickers").what.empty();
+    };
+    Findings findings;
+    EXPECT_TRUE(wait_until([&] { return compares_latest(findings = diagnosed()); }));
     EXPECT_EQ(names_of(findings, true), Lines{});
     for (const char* check : {"schema", "memory", "hit ratio", "version", "orphans"}) {
         EXPECT_EQ(find(findings, check).check, check);
