@@ -34,7 +34,9 @@ bool is_known(const InlineString<Capacity>& value) noexcept {
 /// What the listing says and the database does not, member by member.
 class Comparison {
  public:
-    Comparison(const Symbol& listed, const Symbol& stored) : listed_(listed), stored_(stored) {}
+    /// What differs is noted in `update`.
+    Comparison(const Symbol& listed, const Symbol& stored, SymbolUpdate& update)
+        : listed_(listed), stored_(stored), update_(update) {}
 
     template <class Value>
     Comparison& of(Value Symbol::*member, std::optional<Value> SymbolUpdate::*change) {
@@ -45,13 +47,12 @@ class Comparison {
         differs_ = true;
         return *this;
     }
-    [[nodiscard]] const SymbolUpdate& update() const noexcept { return update_; }
     [[nodiscard]] bool differs() const noexcept { return differs_; }
 
  private:
     const Symbol& listed_;
     const Symbol& stored_;
-    SymbolUpdate update_;
+    SymbolUpdate& update_;
     bool differs_ = false;
 };
 
@@ -137,7 +138,8 @@ void SyncPlanner::update(const Symbol& listed, const Symbol& stored) {
     if (listed.symbol_base != stored.symbol_base || listed.symbol_quote != stored.symbol_quote) {
         return skip("stored as another pair", listed);
     }
-    Comparison compared(listed, stored);
+    SymbolChange change;
+    Comparison compared(listed, stored, change.update);
     compared.of(&Symbol::precision_price, &SymbolUpdate::precision_price)
         .of(&Symbol::precision_quantity, &SymbolUpdate::precision_quantity)
         .of(&Symbol::min_quantity, &SymbolUpdate::min_quantity)
@@ -156,9 +158,7 @@ void SyncPlanner::update(const Symbol& listed, const Symbol& stored) {
         ++plan_.report.unchanged;
         return;
     }
-    SymbolChange change;
     change.id = stored.id;
-    change.update = compared.update();
     if (!stored.is_active) {
         change.update.is_active = true;
         if (is_present(stored.delisted_at)) change.update.delisted_at = kNoTime;
