@@ -48,7 +48,7 @@ def main(junit, reports, failures=None):
             counts = [of_suite[0], max(of_suite[1], counts[1]), of_suite[2]]
         if counts[1] and failures:
             with open(failures, "a", encoding="utf-8") as out:
-                print(f"{test.get('name')}:\n{test.findtext('system-out') or ''}", file=out)
+                print(f"{Path(junit).stem}: {test.get('name')}:\n{test.findtext('system-out') or ''}", file=out)
         totals = [total + count for total, count in zip(totals, counts)]
     for reason, count in reasons.most_common():
         print(f"{count} skipped: {reason}", file=sys.stderr)

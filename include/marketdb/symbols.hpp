@@ -43,7 +43,7 @@ struct SyncReport {
 /// contract data are updated; those that are traded again are made active, and those that are delisted inactive. What a listing does
 /// not say stays as it is. Only symbols that the listing is about are looked at: of Bybit a category, of OKX a kind of
 /// instrument. All in one transaction (but for the exchange itself, which is made first if it is unknown). The same listing a
-/// second time changes nothing.
+/// second time changes nothing. Both texts are read before it returns.
 ///
 /// A symbol is known by the exchange's spelling, else by its pair and contract in any spelling, if that leaves no doubt. Nothing
 /// is renamed: a known symbol keeps its spelling, base and quote, and one that is stored as another pair is left out with the
