@@ -30,30 +30,33 @@ if(MARKETDB_COVERAGE)
     target_link_options(marketdb_options INTERFACE --coverage)
 endif()
 
+# The sources of tests are neither counted nor looked at by UBSan (what they call is): half of what it takes to compile them.
+add_library(marketdb_test_options INTERFACE)
+target_link_libraries(marketdb_test_options INTERFACE marketdb_options)
+if(MARKETDB_SANITIZE MATCHES "undefined")
+    target_compile_options(marketdb_test_options INTERFACE -fno-sanitize=undefined)
+endif()
+if(MARKETDB_COVERAGE)
+    target_compile_options(marketdb_test_options INTERFACE -fno-profile-arcs -fno-test-coverage)
+endif()
+
 # The sources of one folder. A file that appears or goes is noticed by the next build.
 function(marketdb_sources out folder)
     file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
     set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
-# Asio's headers are most of what a small file compiles: 2.5 s of CPU without and 1.4 s with this, for 3.9 s once
-# (2026-11-23, GCC 12.2, -Og, src/manager/reference.cpp, two cores). All users must be compiled with the same flags.
-function(marketdb_precompile_asio target)
-    if(NOT MARKETDB_PCH OR BUILD_SHARED_LIBS OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-        return()
+# Compiles the sources of a target some at a time. Most of what one of ours compiles are Asio's coroutines, once a source: four of the
+# contract suite take 61 s of processor time alone and 32 s together (2026-11-27, GCC 12.2, -Og, ASan, two cores).
+# marketdb_unity(<target> <tests or library>)
+function(marketdb_unity target part)
+    if(MARKETDB_UNITY STREQUAL "all" OR MARKETDB_UNITY STREQUAL part)
+        set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+        if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+            # GCC means headers. What it takes for one here is a source.
+            target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+        endif()
     endif()
-    target_compile_options(${target} PRIVATE -fpch-preprocess)  # For ccache.
-    if(TARGET marketdb_pch)
-        target_precompile_headers(${target} REUSE_FROM marketdb_pch)
-        return()
-    endif()
-    add_library(marketdb_pch ALIAS ${target})
-    target_precompile_headers(${target} PRIVATE
-        <algorithm> <atomic> <chrono> <functional> <memory> <mutex> <optional> <string> <vector>
-        <boost/asio/any_io_executor.hpp> <boost/asio/awaitable.hpp> <boost/asio/co_spawn.hpp>
-        <boost/asio/dispatch.hpp> <boost/asio/io_context.hpp> <boost/asio/post.hpp> <boost/asio/steady_timer.hpp>
-        <boost/asio/strand.hpp> <boost/asio/thread_pool.hpp> <boost/asio/use_awaitable.hpp>
-        <boost/asio/use_future.hpp> <fmt/format.h>)
 endfunction()
 
 # Makes one source that holds the files as texts: `marketdb::storage::postgres::embedded_files()` (name, text), by name.

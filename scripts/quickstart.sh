@@ -11,7 +11,7 @@ mkdir -p "$root/build"
 installed=$SECONDS
 
 # -O2, because CMake's own -O3 takes a fifth longer to compile.
-cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O2 -DNDEBUG" -DMARKETDB_PCH=ON \
+cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O2 -DNDEBUG" -DMARKETDB_UNITY=all \
     -DMARKETDB_BUILD_TESTS=OFF -DMARKETDB_BUILD_EXAMPLES=OFF >"$build.log" 2>&1 || { cat "$build.log" && exit 1; }
 cmake --build "$build" --target marketdb_cli
 marketdb=$build/bin/marketdb

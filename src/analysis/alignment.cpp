@@ -22,9 +22,9 @@ using analysis::Gap;
 using analysis::Instants;
 using analysis::refuse;
 
-constexpr std::size_t kMaxSeries = 64;         // stated in the public header
-constexpr std::size_t kMaxQuotes = 4'194'304;  // stated in the public header
-constexpr std::size_t kReadRows = 8'192;       // of a series at a time
+constexpr std::size_t kMaxSeries = 64;              // stated in the public header
+constexpr std::size_t kMaxQuotes = 4'194'304;       // stated in the public header
+constexpr std::size_t kAlignmentBatchRows = 8'192;  // of a series at a time
 constexpr std::chrono::microseconds kStep{1};
 
 void check_series(const AlignmentOptions& options) {
@@ -95,7 +95,7 @@ class AlignedReader::State {
         AlignedBookTickers batch;
         batch.series = options_.series;
         for (auto wanted = merge_->run(batch, max_instants); wanted; wanted = merge_->run(batch, max_instants)) {
-            std::vector<BookTicker> rows = co_await readers_[wanted->series].next(kReadRows, deadline);
+            std::vector<BookTicker> rows = co_await readers_[wanted->series].next(kAlignmentBatchRows, deadline);
             check_clock(wanted->series, rows);
             merge_->feed(wanted->series, std::move(rows));
         }

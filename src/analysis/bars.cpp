@@ -13,7 +13,7 @@ namespace {
 
 using boost::asio::awaitable;
 
-constexpr std::size_t kBatchRows = 65'536;
+constexpr std::size_t kBarsBatchRows = 65'536;
 constexpr std::size_t kBatchBars = 65'536;
 constexpr std::size_t kMaxBars = 1'000'000;  // of one answer; stated in the public header
 
@@ -71,7 +71,7 @@ class BarReader<Bar>::State {
     }
 
     awaitable<void> read_on(Deadline deadline) {
-        rows_ = co_await reader_.next(kBatchRows, deadline);
+        rows_ = co_await reader_.next(kBarsBatchRows, deadline);
         position_ = 0;
         is_ended_ = rows_.empty();
     }

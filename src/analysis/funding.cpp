@@ -22,7 +22,7 @@ namespace {
 
 using boost::asio::awaitable;
 
-constexpr std::size_t kBatchRows = 16'384;
+constexpr std::size_t kFundingBatchRows = 16'384;
 constexpr std::chrono::minutes kMaxApart{1};  // of the quotes of a basis; stated in the public header
 constexpr std::array<std::int32_t, 4> kIntervals = {60, 120, 240, 480};  // minutes; those that exchanges use
 
@@ -80,7 +80,7 @@ awaitable<History<FundingRate>> collect_settled(HistoryReader<FundingRate> reade
                                                 Deadline deadline) {
     History<FundingRate> settled;
     for (;;) {
-        const std::vector<FundingRate> rows = co_await reader.next(kBatchRows, deadline);
+        const std::vector<FundingRate> rows = co_await reader.next(kFundingBatchRows, deadline);
         for (const FundingRate& row : rows) {
             if (row.kind != FundingKind::settled) continue;
             settled.truncated = settled.rows.size() == limit;

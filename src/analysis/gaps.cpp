@@ -21,7 +21,7 @@ using analysis::MissingIds;
 using analysis::refuse;
 using boost::asio::awaitable;
 
-constexpr std::size_t kReadRows = 16'384;
+constexpr std::size_t kGapsBatchRows = 16'384;
 constexpr std::size_t kMaxGaps = 1'000'000;  // stated in the public header
 
 CoverageFilter filter_of(const GapSearch& search) {
@@ -112,7 +112,7 @@ class GapReader::State {
 
     template <class Row>
     awaitable<void> read_rows(Reader<Row>& reader, Deadline deadline) {
-        const std::vector<Row> rows = co_await reader.next(kReadRows, deadline);
+        const std::vector<Row> rows = co_await reader.next(kGapsBatchRows, deadline);
         for (const Row& row : rows) {
             const Timestamp time = analysis::time_of(row, search_.clock);
             look_for_silence(time);

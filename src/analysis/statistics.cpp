@@ -19,7 +19,7 @@ namespace {
 
 using boost::asio::awaitable;
 
-constexpr std::size_t kBatchRows = 65'536;
+constexpr std::size_t kStatisticsBatchRows = 65'536;
 constexpr std::size_t kMaxValues = 16'777'216;  // 128 MiB; stated in the public header
 
 /// Quotes of one symbol, added up.
@@ -101,7 +101,7 @@ awaitable<Statistics> add_up(DatabaseManager& db, HistoryReader<Row> reader, Sta
     Statistics statistics;
     Sums sums(symbol);
     for (;;) {
-        const std::vector<Row> rows = co_await reader.next(kBatchRows, deadline);
+        const std::vector<Row> rows = co_await reader.next(kStatisticsBatchRows, deadline);
         if (rows.empty()) break;
         if (statistics.count == 0) statistics.first = analysis::time_of(rows.front(), options.clock);
         statistics.last = analysis::time_of(rows.back(), options.clock);

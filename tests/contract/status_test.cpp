@@ -9,7 +9,7 @@ namespace {
 MARKETDB_CONTRACT_SUITE(Status);
 
 /// `ALPHA_SPOT trades: 2 series, 1 stale, newest 1000 ms, 3 rows`.
-std::string text_of(const ExchangeStatus& one) {
+std::string status_of(const ExchangeStatus& one) {
     return one.exchange.str() + " " + std::string(to_string(one.dataset)) + ": " + std::to_string(one.series) +
            " series, " + std::to_string(one.stale) + " stale, newest " + std::to_string(one.newest_age.count() / 1000) +
            " ms, " + std::to_string(one.recent_rows) + " rows";
@@ -17,7 +17,7 @@ std::string text_of(const ExchangeStatus& one) {
 
 Lines lines_of(const std::vector<ExchangeStatus>& exchanges) {
     Lines lines;
-    for (const ExchangeStatus& one : exchanges) lines.push_back(text_of(one));
+    for (const ExchangeStatus& one : exchanges) lines.push_back(status_of(one));
     return lines;
 }
 

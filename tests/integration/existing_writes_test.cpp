@@ -26,7 +26,7 @@ namespace {
 constexpr SymbolId kSymbol{1};
 constexpr ExchangeId kExchange{1};
 
-constexpr const char* kReference =
+constexpr const char* kReferenceOfWrites =
     "INSERT INTO exchanges (enum_value, exchange_name, market_type) VALUES ('ALPHA_SPOT', 'ALPHA', 'SPOT');"
     "INSERT INTO symbols (exchange_id, symbol_base, symbol_quote, exchange_symbol) VALUES (1, 'BTC', 'USDT', "
     "'BTCUSDT')";
@@ -35,7 +35,7 @@ constexpr const char* kReference =
 class PostgresExistingWrites : public ::testing::Test {
  protected:
     PostgresExistingWrites() : schema_({"complete"}) {
-        schema_.run(kReference);
+        schema_.run(kReferenceOfWrites);
         db_ = schema_.open();
     }
     [[nodiscard]] DatabaseManager& db() { return *db_; }

@@ -33,7 +33,7 @@ constexpr std::string_view kRelationsSql =
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
     " ORDER BY 1";
 
-constexpr std::string_view kColumnsSql =
+constexpr std::string_view kCatalogueColumnsSql =
     "SELECT c.relname::text, a.attname::text, a.atttypid::bigint, a.atttypmod, a.attnotnull, a.attgenerated <> ''"
     " FROM pg_catalog.pg_attribute a"
     " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -119,7 +119,7 @@ asio::awaitable<void> Catalogue::read_relations(Connection& connection, Deadline
 }
 
 asio::awaitable<void> Catalogue::read_columns(Connection& connection, Deadline deadline) {
-    const Result found = co_await ask(connection, kColumnsSql, deadline);
+    const Result found = co_await ask(connection, kCatalogueColumnsSql, deadline);
     for (int row = 0; row < found.rows(); ++row) {
         const auto relation = relations_.find(found.bytes(row, 0));
         if (relation == relations_.end()) continue;

@@ -18,7 +18,7 @@ constexpr std::string_view kRefused = "refused";
 constexpr std::string_view kLeftBehind = "left behind";
 constexpr std::string_view kInTheWay = "in the way";
 
-constexpr std::string_view kColumnsSql =
+constexpr std::string_view kFoundColumnsSql =
     "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_attribute a"
     " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = {} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped";
@@ -90,7 +90,7 @@ asio::awaitable<void> Conversion::find_all() {
 }
 
 asio::awaitable<OldTables> Conversion::old_tables() {
-    std::string sql = fmt::format(fmt::runtime(kColumnsSql), literal(sql_.schema().text()));
+    std::string sql = fmt::format(fmt::runtime(kFoundColumnsSql), literal(sql_.schema().text()));
     const Result found = co_await ask(std::move(sql));
     OldTables tables;
     for (int row = 0; row < found.rows(); ++row) tables[found.text(row, 0)][found.text(row, 1)] = found.text(row, 2);

@@ -26,12 +26,12 @@ constexpr std::string_view kTimescaleSql =
     "'timescaledb'";
 
 /// Triggers of statements have the inserted rows from this version on.
-constexpr std::array kOldest{2, 18};
+constexpr std::array kOldestTimescale{2, 18};
 
 bool is_older(std::string_view version) {
     const char* at = version.data();
     const char* const end = at + version.size();
-    for (const int wanted : kOldest) {
+    for (const int wanted : kOldestTimescale) {
         int number = 0;
         const auto [stop, error] = std::from_chars(at, end, number);
         if (error != std::errc{} || number < wanted) return true;
@@ -58,7 +58,7 @@ asio::awaitable<void> make_hypertables(Connection& connection, const SchemaName&
             ErrorCode::schema_mismatch,
             fmt::format("{}: hypertables want TimescaleDB {}.{} or newer, and this database has {}; nothing was "
                         "made",
-                        connection.shown(), kOldest[0], kOldest[1],
+                        connection.shown(), kOldestTimescale[0], kOldestTimescale[1],
                         timescale ? timescale->version : "none (CREATE EXTENSION timescaledb installs it)"));
     }
     const std::array placeholders{Placeholder{"schema", schema.quoted()},

@@ -137,9 +137,9 @@ void wait_for(PGconn* connection, PostgresPollingStatusType wanted, const Patien
 }
 
 void require_usable_server(PGconn* connection) {
-    constexpr int kOldest = 130000;
+    constexpr int kOldestServer = 130000;
     const int version = PQserverVersion(connection);
-    if (version < kOldest) {
+    if (version < kOldestServer) {
         throw Error(ErrorCode::schema_mismatch,
                     fmt::format("the server is PostgreSQL {}; 13 or later is needed", version / 10000));
     }

@@ -11,8 +11,6 @@
 namespace marketdb::storage::sqlite {
 namespace {
 
-/// Of each page in the log: https://www.sqlite.org/fileformat2.html#wal_file_format
-constexpr std::uint64_t kFrameHeaderBytes = 24;
 constexpr auto kLongestWait = std::chrono::milliseconds(500);
 constexpr auto kPause = std::chrono::milliseconds(2);
 

@@ -10,6 +10,9 @@
 
 namespace marketdb::storage::sqlite {
 
+/// Of each page in the log: https://www.sqlite.org/fileformat2.html#wal_file_format
+inline constexpr std::uint64_t kFrameHeaderBytes = 24;
+
 struct CheckpointLimits {
     std::uint64_t wanted_bytes = 0;  ///< A longer log is folded back when nobody is in the way.
     std::uint64_t limit_bytes = 0;   ///< A longer log makes the writer wait for it, a bounded time.

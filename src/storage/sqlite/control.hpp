@@ -8,6 +8,9 @@
 
 namespace marketdb::storage::sqlite {
 
+/// How many rows go by between two looks at the deadline.
+inline constexpr std::size_t kRowsBetweenChecks = 256;
+
 /// What may end an operation early: its deadline, and its caller's wish. Looked at between rows, while waiting for a lock,
 /// and by SQLite inside long statements.
 ///

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "core/identity.hpp"
+#include "storage/sqlite/checkpoint.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/migrator.hpp"
 #include "storage/sqlite/transaction.hpp"
@@ -20,8 +21,6 @@ namespace {
 
 constexpr int kWriterCacheKib = 32 * 1024;
 constexpr int kReaderCacheKib = 8 * 1024;
-/// Of each page in the log: https://www.sqlite.org/fileformat2.html#wal_file_format
-constexpr std::uint64_t kFrameHeaderBytes = 24;
 
 std::string absolute_path(const std::string& path) {
     if (path == ":memory:") return path;

@@ -9,6 +9,7 @@
 
 #include "storage/sql.hpp"
 #include "storage/sqlite/choice_binding.hpp"
+#include "storage/sqlite/control.hpp"
 #include "storage/sqlite/row_codec.hpp"
 #include "storage/sqlite/series_keeper.hpp"
 #include "storage/sqlite/store.hpp"
@@ -16,8 +17,6 @@
 
 namespace marketdb::storage::sqlite {
 namespace {
-
-constexpr std::size_t kRowsBetweenChecks = 256;
 
 std::int64_t count_of(Timestamp time) noexcept { return time.time_since_epoch().count(); }
 

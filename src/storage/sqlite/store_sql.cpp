@@ -14,6 +14,7 @@
 
 #include "core/text.hpp"
 #include "storage/sql.hpp"
+#include "storage/sqlite/control.hpp"
 #include "storage/sqlite/store.hpp"
 
 namespace marketdb::storage::sqlite {
@@ -23,9 +24,6 @@ struct Finalize {
     void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
 };
 using Prepared = std::unique_ptr<sqlite3_stmt, Finalize>;
-
-/// How many rows go by between two looks at the deadline.
-constexpr std::size_t kRowsBetweenChecks = 256;
 
 /// What would end the transaction around the statement, or change a connection that others use after it.
 int allow(void* refused, int action, const char* first, const char*, const char*, const char*) {

@@ -6,6 +6,7 @@
 
 #include "storage/sql.hpp"
 #include "storage/sqlite/choice_binding.hpp"
+#include "storage/sqlite/control.hpp"
 #include "storage/sqlite/coverage_ledger.hpp"
 #include "storage/sqlite/row_codec.hpp"
 #include "storage/sqlite/series_keeper.hpp"
@@ -13,9 +14,6 @@
 
 namespace marketdb::storage::sqlite {
 namespace {
-
-/// How many rows go by between two looks at the deadline.
-constexpr std::size_t kRowsBetweenChecks = 256;
 
 ErrorCode code_of_reference(std::string_view references) {
     if (references.starts_with("symbols")) return ErrorCode::unknown_symbol;
