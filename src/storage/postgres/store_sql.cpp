@@ -38,7 +38,7 @@ constexpr std::uint32_t kUnknown = 0;  // the server infers it
 constexpr std::size_t kListsAtOnce = 256;
 constexpr std::size_t kCopyBytesAtOnce = 256 * 1024;
 
-constexpr std::string_view kSqlColumnsSql =
+constexpr std::string_view kColumnNamesSql =
     "SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass($1::text) AND attnum > "
     "0 "
     "AND NOT attisdropped";
@@ -334,7 +334,7 @@ asio::awaitable<std::uint64_t> Store::copy_within(Connection& connection, const 
     const std::string table = schema().table(rows.table);
     Parameters of_table;
     of_table.add(std::string_view(table));
-    const Step asks{kSqlColumnsSql, &of_table};
+    const Step asks{kColumnNamesSql, &of_table};
     const Result found = co_await read_one(connection, asks, deadline);
     std::vector<std::string> known;
     for (int row = 0; row < found.rows(); ++row) known.push_back(found.text(row, 0));

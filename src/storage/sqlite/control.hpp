@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 
 #include <marketdb/deadline.hpp>
 #include <marketdb/error.hpp>
