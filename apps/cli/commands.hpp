@@ -40,6 +40,10 @@ int run_delete(const GlobalOptions& global, const RemovalArguments& arguments, c
 int run_backup(const GlobalOptions& global, const BackupArguments& arguments);
 int run_restore(const GlobalOptions& global, const BackupArguments& arguments);
 int run_doctor(const GlobalOptions& global, const FormatFlags& flags);
+int run_retention_show(const GlobalOptions& global, const RetentionArguments& arguments);
+int run_retention_set(const GlobalOptions& global, const RetentionArguments& arguments);
+int run_retention_hold(const GlobalOptions& global, const RetentionArguments& arguments);
+int run_retention_release(const GlobalOptions& global, const RetentionArguments& arguments);
 int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments);
 int run_migrate_status(const GlobalOptions& global, const MigrateOptions& options);
 int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options);

@@ -346,11 +346,12 @@ void describe_upkeep(CLI::App& app, CommandLine& line) {
 
     CLI::App* cleanup =
         add_command(app, "cleanup", "Remove old rows, by event time",
-                    {"marketdb --db sqlite:marketdb-demo.db cleanup --older-than 7d --dry-run",
+                    {"marketdb --db sqlite:marketdb-demo.db cleanup --dry-run",
                      "marketdb --db sqlite:marketdb-demo.db cleanup --older-than 7d --dataset trades --yes"});
-    cleanup->add_option("--older-than", line.cleanup.older_than, "Rows older than this go: 7d")
-        ->type_name("LENGTH")
-        ->required();
+    cleanup
+        ->add_option("--older-than", line.cleanup.older_than,
+                     "Rows older than this go, imported or not: 7d. Without it: as the policies say (see retention)")
+        ->type_name("LENGTH");
     cleanup->add_option("--dataset", line.cleanup.dataset, "Only " + kDatasets)->type_name("D");
     cleanup->add_flag("--exact", line.cleanup.exact,
                       "On PostgreSQL remove older rows whose partition ends later too, one by one");
@@ -468,6 +469,7 @@ void describe_grammar(CLI::App& app, CommandLine& line) {
     describe_symbols(app, line);
     describe_operation(app, line);
     describe_upkeep(app, line);
+    describe_retention(app, line);
     describe_migrate(app, line);
     describe_demo(app, line);
     describe_completion(app, line);

@@ -27,6 +27,7 @@ struct CommandLine {
     StatsOptions stats;
     InitOptions init;
     CleanupArguments cleanup;
+    RetentionArguments retention;
     StatusArguments status;
     RemovalArguments removal;
     BackupArguments backup;

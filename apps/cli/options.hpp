@@ -146,6 +146,13 @@ struct CleanupArguments {
     bool dry_run = false, exact = false, yes = false, json = false;
 };
 
+struct RetentionArguments {
+    std::string dataset, max_age, start, end, reason;
+    std::int32_t id = 0;
+    bool keeps_all = false, takes_imports = false, released = false;
+    FormatFlags flags;
+};
+
 /// Of status, check and metrics.
 struct StatusArguments {
     std::string exchange, dataset, max_age;

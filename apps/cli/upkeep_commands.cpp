@@ -38,32 +38,57 @@ std::uint64_t staying_of(const CleanupResult& result, Dataset dataset) {
     switch (dataset) {
         case Dataset::book_tickers: return result.book_tickers_staying;
         case Dataset::trades: return result.trades_staying;
-        default: return 0;
+        case Dataset::funding_rates: return result.funding_rates_staying;
+        case Dataset::balances: break;
     }
+    return result.balances_staying;
+}
+
+/// Of the one dataset that was asked for, or of all; absent: none was to be cleaned.
+std::vector<Timestamp> cutoffs_of(const CleanupResult& result, const std::optional<Dataset>& only) {
+    std::vector<Timestamp> cutoffs;
+    for (const Dataset dataset : kDatasets) {
+        const Timestamp cutoff = result.cutoffs.at(static_cast<std::size_t>(dataset));
+        if ((!only || *only == dataset) && is_present(cutoff)) cutoffs.push_back(cutoff);
+    }
+    return cutoffs;
+}
+
+/// ` before 2024-08-01T12:00:00.000000Z`, if that is so of all.
+std::string before_text(const std::vector<Timestamp>& cutoffs, std::string_view otherwise) {
+    const bool are_same = !cutoffs.empty() && std::count(cutoffs.begin(), cutoffs.end(), cutoffs.front()) ==
+                                                  static_cast<std::ptrdiff_t>(cutoffs.size());
+    return fmt::format(" before {}", are_same ? to_string(cutoffs.front()) : otherwise);
 }
 
 void print_cleanup(const CleanupResult& result, const std::optional<Dataset>& only, std::string_view verb,
                    const CleanupArguments& arguments) {
-    if (!arguments.json) {
-        output().line(fmt::format("{} from {}, rows before {}:", verb, database_name(), to_string(result.cutoff)));
-    }
+    const std::vector<Timestamp> cutoffs = cutoffs_of(result, only);
+    const std::string before = before_text(cutoffs, "the time of their dataset");
+    if (!arguments.json) output().line(fmt::format("{} from {}, rows{}:", verb, database_name(), before));
     const std::vector<Field> fields = {
         {"dataset"}, {"rows", FieldKind::number}, {"staying", FieldKind::number}, {"before"}};
     const auto number = [&](std::uint64_t rows) {
         return arguments.json ? fmt::format("{}", rows) : with_commas(rows);
     };
     std::vector<std::vector<std::string>> records;
+    std::uint64_t staying = 0;
     for (const Dataset dataset : kDatasets) {
         if (only && *only != dataset) continue;
+        staying += staying_of(result, dataset);
         records.push_back({std::string(to_string(dataset)), number(removed_of(result, dataset)),
-                           number(staying_of(result, dataset)), to_string(result.cutoff)});
+                           number(staying_of(result, dataset)),
+                           to_string(result.cutoffs.at(static_cast<std::size_t>(dataset)))});
     }
     print_records(output(), arguments.json ? OutputFormat::json : OutputFormat::table, fields, records);
     output().flush();
-    const std::uint64_t staying = result.book_tickers_staying + result.trades_staying;
+    if (cutoffs.empty())
+        note("no policy is set for these rows, so all stay: see `retention set`, or give --older-than");
     if (staying == 0) return;
-    note(fmt::format("{} before {} {}, because a partition goes as a whole and theirs ends later; --exact removes them",
-                     counted(staying, "row"), to_string(result.cutoff), staying == 1 ? "stays" : "stay"));
+    note(
+        fmt::format("{}{} {}: their time is held, the policy spares imports, or their partition ends later and goes as "
+                    "a whole (--exact removes those)",
+                    counted(staying, "row"), before, staying == 1 ? "stays" : "stay"));
 }
 
 int print_roles(const DatabaseChoice& choice, const InitOptions& options) {
@@ -139,7 +164,9 @@ int run_init(const GlobalOptions& global, const InitOptions& options) {
 
 int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments) {
     CleanupOptions options;
-    options.older_than = read_duration_option("--older-than", arguments.older_than);
+    if (!arguments.older_than.empty()) {
+        options.older_than = read_duration_option("--older-than", arguments.older_than);
+    }
     if (!arguments.dataset.empty()) options.dataset = read_dataset(arguments.dataset, "--dataset");
     options.exact = arguments.exact;
 

@@ -188,9 +188,11 @@ struct MergeResult {
 
 /// What is removed.
 struct CleanupOptions {
-    std::chrono::microseconds older_than{std::chrono::hours(24 * 7)};  ///< By event time, back from now. Must be > 0.
-    std::optional<Dataset> dataset;                                    ///< None: all four.
-    bool dry_run = false;                                              ///< Count only.
+    /// By event time, back from now, of every row, imported or not. Must be > 0. Absent: what the stored policies say (see
+    /// retention.hpp); a dataset without one keeps its rows. Held time stays either way.
+    std::optional<std::chrono::microseconds> older_than;
+    std::optional<Dataset> dataset;  ///< None: all four.
+    bool dry_run = false;            ///< Count only.
     /// PostgreSQL keeps book tickers and trades in partitions, which go as a whole when all of their time is older; older rows
     /// in a partition that holds newer time stay. True: those are removed too, row by row. The other tables, and SQLite, have
     /// no partitions: there every older row goes either way.
@@ -203,9 +205,14 @@ struct CleanupResult {
     std::uint64_t trades = 0;
     std::uint64_t funding_rates = 0;
     std::uint64_t balances = 0;
-    std::uint64_t book_tickers_staying = 0;  ///< Older than the cut-off, and kept: see `CleanupOptions::exact`.
+    /// Older than the cut-off, and kept: their partition ends later (see `CleanupOptions::exact`), their time is held, or they came
+    /// by an import that the policy spares.
+    std::uint64_t book_tickers_staying = 0;
     std::uint64_t trades_staying = 0;
-    Timestamp cutoff = kNoTime;  ///< Of the rows before it some or all went, of the others none.
+    std::uint64_t funding_rates_staying = 0;
+    std::uint64_t balances_staying = 0;
+    /// By `Dataset`: of the rows before it some or all went, of the others none. Absent: nothing of the dataset was to go.
+    std::array<Timestamp, 4> cutoffs{kNoTime, kNoTime, kNoTime, kNoTime};
 };
 
 /// What a dataset holds.

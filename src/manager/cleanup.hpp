@@ -11,6 +11,7 @@
 #include <marketdb/time.hpp>
 
 #include "cache/latest_cache.hpp"
+#include "core/intervals.hpp"
 #include "storage/engine.hpp"
 #include "storage/table.hpp"
 
@@ -26,10 +27,18 @@ struct CleanedDataset {
 boost::asio::awaitable<std::vector<Dataset>> datasets_to_clean(storage::Engine& engine, std::optional<Dataset> only,
                                                                Deadline deadline);
 
-/// Removes, or only counts, the rows of a dataset before the cut-off: whole partitions where there are such, else row by row.
+/// What has to go of a dataset.
+struct CleanupRule {
+    Timestamp cutoff = kNoTime;  ///< Rows before it.
+    bool spares_imports = false;
+    core::Intervals held;
+    bool exact = false;  ///< See `CleanupOptions`.
+    bool dry_run = false;
+};
+
+/// Removes, or only counts, the rows of a dataset that have to go: whole partitions where there are such, else row by row.
 /// The cache forgets what went, also when an error ends it half-way.
 boost::asio::awaitable<CleanedDataset> clean_dataset(storage::Engine& engine, cache::LatestCache& cache,
-                                                     const storage::Table& table, Timestamp cutoff,
-                                                     CleanupOptions options, Deadline deadline);
+                                                     const storage::Table& table, CleanupRule rule, Deadline deadline);
 
 }  // namespace marketdb

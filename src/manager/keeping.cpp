@@ -1,9 +1,11 @@
 #include <array>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "manager/cleanup.hpp"
 #include "manager/impl.hpp"
+#include "manager/retention.hpp"
 
 namespace marketdb {
 
@@ -14,23 +16,49 @@ namespace {
 
 constexpr std::chrono::minutes kRecent{1};  // stated in the public header
 
+/// What has to go of a dataset; nothing: all rows stay.
+std::optional<CleanupRule> cleanup_rule(const RetentionRules& rules, const CleanupOptions& options, Dataset dataset,
+                                        Timestamp now) {
+    CleanupRule rule;
+    rule.exact = options.exact;
+    rule.dry_run = options.dry_run;
+    rule.held = rules.held(dataset);
+    if (options.older_than) {
+        rule.cutoff = now - *options.older_than;
+        return rule;
+    }
+    const RetentionPolicy* policy = rules.policy_of(dataset);
+    if (policy == nullptr || policy->max_age.count() == 0) return std::nullopt;
+    rule.cutoff = now - policy->max_age;
+    rule.spares_imports = !policy->takes_imports;
+    return rule;
+}
+
 }  // namespace
 
 awaitable<CleanupResult> DatabaseManager::Impl::cleanup(CleanupOptions options, Deadline deadline) {
     if (!options.dry_run) refuse_read_only();
+    if (!options.older_than && !engine_->capabilities().own_tables) {
+        throw Error(ErrorCode::schema_mismatch,
+                    "an existing schema stores no retention policies: give the age from which rows go");
+    }
     CleanupResult result;
-    result.cutoff = clock_->now() - options.older_than;
+    const Timestamp now = clock_->now();
+    const RetentionRules rules = co_await read_retention_rules(*engine_, deadline);
     const std::array<std::uint64_t*, 4> removed = {&result.book_tickers, &result.trades, &result.funding_rates,
                                                    &result.balances};
-    const std::array<std::uint64_t*, 2> staying = {&result.book_tickers_staying, &result.trades_staying};
+    const std::array<std::uint64_t*, 4> staying = {&result.book_tickers_staying, &result.trades_staying,
+                                                   &result.funding_rates_staying, &result.balances_staying};
     const std::vector<Dataset> datasets = co_await datasets_to_clean(*engine_, options.dataset, deadline);
     for (const Dataset dataset : datasets) {
         const auto i = static_cast<std::size_t>(dataset);
         const Table& table = storage::table_of(dataset);
-        const CleanedDataset cleaned =
-            co_await clean_dataset(*engine_, *latest_[i], table, result.cutoff, options, deadline);
+        const std::optional<CleanupRule> rule = cleanup_rule(rules, options, dataset, now);
+        if (!rule) continue;
+        const CleanedDataset cleaned = co_await clean_dataset(*engine_, *latest_[i], table, *rule, deadline);
+        result.cutoffs[i] = rule->cutoff;
         *removed[i] = cleaned.removed;
-        if (i < staying.size()) *staying[i] = cleaned.staying;
+        *staying[i] = cleaned.staying;
     }
     if (!options.dry_run) co_await engine_->reclaim(deadline);
     co_return result;
@@ -105,7 +133,7 @@ awaitable<std::vector<MigrationStep>> DatabaseManager::Impl::migrate_plan(Deadli
 }
 
 awaitable<CleanupResult> DatabaseManager::cleanup_old_data(CleanupOptions options, Deadline deadline) {
-    if (options.older_than.count() <= 0) {
+    if (options.older_than && options.older_than->count() <= 0) {
         throw Error(ErrorCode::invalid_argument, "older_than: expected a positive length of time");
     }
     return impl_->start(&Impl::cleanup, deadline, options);

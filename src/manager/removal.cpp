@@ -175,10 +175,11 @@ awaitable<std::uint64_t> remove_rows(storage::Engine& engine, RowChoice choice, 
 }
 
 awaitable<std::uint64_t> drop_partitions(storage::Engine& engine, const Table& table, Timestamp cutoff,
-                                         Deadline deadline) {
+                                         bool spares_imports, Deadline deadline) {
     std::uint64_t total = 0;
     for (;;) {
-        const std::optional<std::uint64_t> gone = co_await engine.drop_partition(table, cutoff, deadline);
+        const std::optional<std::uint64_t> gone =
+            co_await engine.drop_partition(table, cutoff, spares_imports, deadline);
         if (!gone) co_return total;
         total += *gone;
     }

@@ -37,8 +37,8 @@ class ForgetsLatest {
 boost::asio::awaitable<std::uint64_t> remove_rows(storage::Engine& engine, storage::RowChoice choice,
                                                   Deadline deadline);
 
-/// Drops all partitions that end at the cut-off or before it. Returns how many rows went with them.
+/// Drops all partitions that end at the cut-off or before it and need not stay. Returns how many rows went with them.
 boost::asio::awaitable<std::uint64_t> drop_partitions(storage::Engine& engine, const storage::Table& table,
-                                                      Timestamp cutoff, Deadline deadline);
+                                                      Timestamp cutoff, bool spares_imports, Deadline deadline);
 
 }  // namespace marketdb

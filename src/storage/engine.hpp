@@ -63,9 +63,10 @@ struct SqlStatement {
 struct RowChoice {
     const Table* table = nullptr;  ///< Of a dataset.
     SeriesKey series;
-    Timestamp start = kNoTime;  ///< Inclusive; absent: open.
-    Timestamp end = kNoTime;    ///< Exclusive; absent: open.
-    SourceId source{};          ///< 0: of any. Else the table keeps sources.
+    Timestamp start = kNoTime;    ///< Inclusive; absent: open.
+    Timestamp end = kNoTime;      ///< Exclusive; absent: open.
+    SourceId source{};            ///< 0: of any. Else the table keeps sources.
+    bool spares_imports = false;  ///< Not those of an import or a copy. Else the table keeps sources.
 };
 
 /// What one transaction removed.
@@ -76,15 +77,15 @@ struct Erased {
     Timestamp last = kNoTime;   ///< And the last.
 };
 
-/// What goes out of the claims with removed rows: all of the chosen time; where only rows of one source went, the time in which
-/// they stood, because others stay and other sources claim them too. Not of balances.
+/// What goes out of the claims with removed rows: all of the chosen time; where not all rows of it went, the time in which
+/// those stood, because others stay and other sources claim them too. Not of balances.
 [[nodiscard]] inline CoverageFilter time_without(const RowChoice& choice, const Erased& erased) {
     CoverageFilter filter;
     filter.dataset = choice.table->dataset;
     filter.symbol = SymbolId{choice.series.id};
-    const bool is_of_one_source = choice.source != SourceId{};
-    filter.start = is_of_one_source ? erased.first : choice.start;
-    filter.end = is_of_one_source ? erased.last + std::chrono::microseconds(1) : choice.end;
+    const bool leaves_some = choice.source != SourceId{} || choice.spares_imports;
+    filter.start = leaves_some ? erased.first : choice.start;
+    filter.end = leaves_some ? erased.last + std::chrono::microseconds(1) : choice.end;
     return filter;
 }
 
@@ -199,11 +200,12 @@ class Engine {
     /// partitions that go as a whole.
     virtual awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline) = 0;
     /// Drops the oldest partition that ends at the cut-off or before it, with its rows. Returns how many they were; nothing if
-    /// there is no such partition: to be called until then. All time before the cut-off goes out of the dataset's claims.
+    /// there is no such partition: to be called until then. One whose time is held stays; where imports are spared, so does one that
+    /// has a row of an import or a copy. The partition's time goes out of the dataset's claims.
     ///
     /// Errors: timeout, unavailable  others used the partition until the deadline (without one: for a minute). unauthorized.
     virtual awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff,
-                                                                   Deadline deadline) = 0;
+                                                                   bool spares_imports, Deadline deadline) = 0;
     /// Gives freed pages back to the file system, a bounded amount.
     virtual awaitable<void> reclaim(Deadline deadline) = 0;
     /// Copies the whole database, as it is at one moment, into a file that must not exist, as `marketdb::back_up` promises.

@@ -10,6 +10,8 @@
 
 #include <marketdb/error.hpp>
 
+#include "storage/retention_rows.hpp"
+
 namespace marketdb::storage {
 namespace {
 
@@ -101,6 +103,11 @@ std::vector<Migration> make_sqlite_migrations() {
     fifth.up.emplace_back(kCreateCoverageSql);
     fifth.down.emplace_back(R"(DROP TABLE "coverage")");
     fifth.keeps.emplace_back("coverage");
+    // A program that does not know it would remove rows that are held.
+    const std::array retention{&table_of<RetentionPolicyRow>(), &table_of<RetentionHoldRow>()};
+    Migration sixth = tables_step(6, "retention", retention);
+    sixth.min_reader = 3;
+    steps.push_back(std::move(sixth));
     for (Migration& step : steps) seal(step);
     return steps;
 }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/text.hpp"
+#include "storage/retention_rows.hpp"
 #include "storage/sequence.hpp"
 
 namespace marketdb::storage {
@@ -179,6 +180,16 @@ std::optional<Problem> prepare_source(std::byte* row) {
         return Problem{"sha256", fmt::format("'{}' is not 64 lower-case hex digits", core::printable(hash))};
     }
     return first_of(require_text("kind", source.kind), require_not_negative("rows", source.rows));
+}
+
+std::optional<Problem> prepare_retention_policy(std::byte* row) {
+    const auto& policy = as<RetentionPolicyRow>(row);
+    return first_of(require_not_negative("max_age_us", policy.max_age_us),
+                    require_not_negative("max_bytes", policy.max_bytes));
+}
+
+std::optional<Problem> prepare_retention_hold(std::byte* row) {
+    return require_text("reason", as<RetentionHoldRow>(row).reason);
 }
 
 std::optional<Problem> prepare_quarantined_row(std::byte* row) {

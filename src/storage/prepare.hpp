@@ -13,6 +13,8 @@ namespace marketdb::storage {
 [[nodiscard]] std::optional<Problem> prepare_symbol(std::byte* row);
 [[nodiscard]] std::optional<Problem> prepare_source(std::byte* row);
 [[nodiscard]] std::optional<Problem> prepare_quarantined_row(std::byte* row);
+[[nodiscard]] std::optional<Problem> prepare_retention_policy(std::byte* row);
+[[nodiscard]] std::optional<Problem> prepare_retention_hold(std::byte* row);
 [[nodiscard]] std::optional<Problem> prepare_book_ticker(std::byte* row);
 [[nodiscard]] std::optional<Problem> prepare_trade(std::byte* row);
 [[nodiscard]] std::optional<Problem> prepare_funding_rate(std::byte* row);

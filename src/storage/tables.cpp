@@ -4,6 +4,7 @@
 
 #include "core/labels.hpp"
 #include "storage/prepare.hpp"
+#include "storage/retention_rows.hpp"
 #include "storage/table.hpp"
 
 namespace marketdb::storage {
@@ -199,6 +200,53 @@ struct Descriptor<QuarantinedRow> {
 };
 
 template <>
+struct Descriptor<RetentionPolicyRow> {
+    static constexpr std::array kColumns{
+        MARKETDB_COLUMN(RetentionPolicyRow, id, kGenerated), MARKETDB_COLUMN(RetentionPolicyRow, dataset),
+        MARKETDB_COLUMN(RetentionPolicyRow, max_age_us),     MARKETDB_COLUMN(RetentionPolicyRow, max_bytes),
+        MARKETDB_COLUMN(RetentionPolicyRow, takes_imports),  MARKETDB_COLUMN(RetentionPolicyRow, updated_at, kNullable),
+    };
+    static constexpr auto kKey = indexes(kColumns, "dataset");
+    static constexpr auto kOrder = indexes(kColumns, "id");
+    static constexpr std::array<std::string_view, 1> kConstraints{R"(CHECK ("max_age_us" >= 0 AND "max_bytes" >= 0))"};
+    static constexpr Table kTable{.name = "retention_policies",
+                                  .dataset = {},
+                                  .row_size = sizeof(RetentionPolicyRow),
+                                  .columns = kColumns,
+                                  .key = kKey,
+                                  .series = {},
+                                  .order = kOrder,
+                                  .constraints = kConstraints,
+                                  .since = 6,
+                                  .prepare = prepare_retention_policy};
+};
+
+template <>
+struct Descriptor<RetentionHoldRow> {
+    static constexpr std::array kColumns{
+        MARKETDB_COLUMN(RetentionHoldRow, id, kGenerated),
+        MARKETDB_COLUMN(RetentionHoldRow, dataset, kNullable),
+        MARKETDB_COLUMN(RetentionHoldRow, start_time, kNullable),
+        MARKETDB_COLUMN(RetentionHoldRow, end_time, kNullable),
+        MARKETDB_COLUMN(RetentionHoldRow, reason),
+        MARKETDB_COLUMN(RetentionHoldRow, created_at, kNullable),
+        MARKETDB_COLUMN(RetentionHoldRow, released_at, kNullable),
+    };
+    static constexpr auto kKey = indexes(kColumns, "id");
+    static constexpr std::array<std::string_view, 1> kConstraints{R"(CHECK ("start_time" < "end_time"))"};
+    static constexpr Table kTable{.name = "retention_holds",
+                                  .dataset = {},
+                                  .row_size = sizeof(RetentionHoldRow),
+                                  .columns = kColumns,
+                                  .key = kKey,
+                                  .series = {},
+                                  .order = kKey,
+                                  .constraints = kConstraints,
+                                  .since = 6,
+                                  .prepare = prepare_retention_hold};
+};
+
+template <>
 struct Descriptor<BookTicker> {
     static constexpr std::array kColumns{
         MARKETDB_COLUMN(BookTicker, symbol_id, kSymbolSeries), MARKETDB_COLUMN(BookTicker, timestamp, kEventTime),
@@ -322,11 +370,17 @@ struct Descriptor<Balance> {
 #undef MARKETDB_COLUMN
 
 // Parents before the tables that refer to them; the four datasets last, in the order of Dataset.
-constexpr std::array<const Table*, 8> kTables{&Descriptor<Exchange>::kTable,    &Descriptor<Symbol>::kTable,
-                                              &Descriptor<Source>::kTable,      &Descriptor<QuarantinedRow>::kTable,
-                                              &Descriptor<BookTicker>::kTable,  &Descriptor<Trade>::kTable,
-                                              &Descriptor<FundingRate>::kTable, &Descriptor<Balance>::kTable};
-constexpr std::size_t kFirstDataset = 4;
+constexpr std::array<const Table*, 10> kTables{&Descriptor<Exchange>::kTable,
+                                               &Descriptor<Symbol>::kTable,
+                                               &Descriptor<Source>::kTable,
+                                               &Descriptor<QuarantinedRow>::kTable,
+                                               &Descriptor<RetentionPolicyRow>::kTable,
+                                               &Descriptor<RetentionHoldRow>::kTable,
+                                               &Descriptor<BookTicker>::kTable,
+                                               &Descriptor<Trade>::kTable,
+                                               &Descriptor<FundingRate>::kTable,
+                                               &Descriptor<Balance>::kTable};
+constexpr std::size_t kFirstDataset = 6;
 
 }  // namespace
 
@@ -339,6 +393,8 @@ template const Table& table_of<Exchange>() noexcept;
 template const Table& table_of<Symbol>() noexcept;
 template const Table& table_of<Source>() noexcept;
 template const Table& table_of<QuarantinedRow>() noexcept;
+template const Table& table_of<RetentionPolicyRow>() noexcept;
+template const Table& table_of<RetentionHoldRow>() noexcept;
 template const Table& table_of<BookTicker>() noexcept;
 template const Table& table_of<Trade>() noexcept;
 template const Table& table_of<FundingRate>() noexcept;

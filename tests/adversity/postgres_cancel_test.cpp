@@ -79,7 +79,7 @@ asio::awaitable<void> keep_a_source(DatabaseManager& db) {
 }
 
 CleanupOptions of_old_rows() {
-    CleanupOptions options;
+    CleanupOptions options = a_week();
     options.older_than = std::chrono::hours(24);
     options.exact = true;
     options.dataset = Dataset::trades;

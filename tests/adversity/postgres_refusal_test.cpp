@@ -76,7 +76,7 @@ TEST_F(PostgresRefusal, SoAreWritesOfOneRowAndTheRemovalOfOldRows) {
         const std::vector<FundingRate> rates{funding(symbol_, kNoon, 0.0001)};
         db_->wait(db_->insert_funding_rates(rates));
         refuse("funding_rate_snapshots", sqlstate, 3);
-        EXPECT_EQ(db_->wait(db_->cleanup_old_data()).funding_rates, 1U);
+        EXPECT_EQ(db_->wait(db_->cleanup_old_data(a_week())).funding_rates, 1U);
         EXPECT_GT(refusals(), 3);
         EXPECT_EQ(desk_.ask("SELECT count(*) FROM funding_rate_snapshots"), "0");
         desk_.run("DROP TRIGGER a_refusal ON funding_rate_snapshots");

@@ -244,7 +244,7 @@ TEST_F(PostgresSessions, OfTwoDesksDoNotDisturbEachOther) {
     EXPECT_EQ(others_db->get_performance_stats().refreshes, refreshed) << "it is not the other's affair";
     EXPECT_EQ(others_db->find_symbol(SymbolId{2}), nullptr);
 
-    CleanupOptions everything;
+    CleanupOptions everything = a_week();
     everything.older_than = std::chrono::hours(1);
     everything.exact = true;
     EXPECT_EQ(db->wait(db->cleanup_old_data(everything)).book_tickers, 3U);

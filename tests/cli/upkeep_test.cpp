@@ -54,6 +54,34 @@ TEST_F(Upkeep, CleanupShowsItsTargetAndNeedsYes) {
     EXPECT_EQ(rows_of("book-tickers"), 0);
 }
 
+TEST_F(Upkeep, CleanupDoesWhatTheStoredPoliciesSay) {
+    import_samples();
+    const Outcome none = run({"cleanup", "--yes"});
+    EXPECT_EQ(none.code, 0) << none.err;
+    EXPECT_NE(none.err.find("no policy is set"), std::string::npos) << none.err;
+    EXPECT_EQ(answer({"retention", "set", "trades", "--max-age", "30d"}),
+              "sqlite:marketdb.db (default): rows of trades go when they are older than 30d; imported ones stay\n");
+    const Outcome spared = run({"cleanup", "--yes"});
+    EXPECT_NE(spared.err.find("3 rows before "), std::string::npos) << spared.err;
+    EXPECT_EQ(rows_of("trades"), 3);
+    answer({"retention", "set", "trades", "--max-age", "30d", "--take-imports"});
+    const std::string held = answer({"retention", "hold", "--reason", "audit"});
+    EXPECT_EQ(held, "hold 1: rows of all datasets from the first row on stay\n");
+    EXPECT_EQ(json::parse(answer({"cleanup", "--yes", "--json"}))[1].at("staying"), 3);
+    const json shown = json::parse(answer({"retention", "show", "--json"}));
+    ASSERT_EQ(shown.size(), 5U);
+    EXPECT_EQ(shown[1].at("dataset"), "trades");
+    EXPECT_EQ(shown[1].at("imports"), "go");
+    EXPECT_EQ(shown[4].at("reason"), "audit");
+    EXPECT_EQ(answer({"retention", "release", "1"}), "hold 1 is released\n");
+    EXPECT_EQ(json::parse(answer({"cleanup", "--yes", "--json"}))[1].at("rows"), 3);
+    EXPECT_EQ(rows_of("trades"), 0);
+    EXPECT_EQ(rows_of("book-tickers"), 3) << "it has no policy";
+    EXPECT_EQ(run({"retention", "release", "9"}).code, 1);
+    EXPECT_EQ(run({"retention", "set", "trades"}).code, 2);
+    EXPECT_EQ(run({"retention", "set", "trades", "--keep", "--max-age", "1d"}).code, 2);
+}
+
 TEST_F(Upkeep, CleanupKeepsWhatIsYounger) {
     import_samples();
     EXPECT_EQ(json::parse(answer({"cleanup", "--older-than", "20000d", "--yes", "--json"}))[0].at("rows"), 0);

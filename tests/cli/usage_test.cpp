@@ -70,7 +70,6 @@ TEST_F(Usage, AMistakeEndsWithTwoAndSaysWhatWasExpected) {
         {{"import", "x.csv", "--layout", "kaiko"}, "--layout"},
         {{"import", "x.csv", "--batch-rows", "0"}, "--batch-rows"},
         {{"import", "x.csv", "--dataset", "candles"}, "--dataset: dataset 'candles'"},
-        {{"cleanup"}, "--older-than is required"},
         {{"cleanup", "--older-than", "-1d"}, "--older-than"},
         {{"cleanup", "--older-than", "7"}, "--older-than: '7' has no unit"},
         {{"cleanup", "--older-than", "1d", "--dataset", "", "--yes"}, "--dataset: is empty; expected a value"},

@@ -98,7 +98,7 @@ TEST_P(Coverage, CleanupTakesTheTimeOfTheRowsOutOfTheClaims) {
                   {claim(symbol, old.timestamp, kNoon),
                    claim(symbol, old.received_at, kNoon, SourceId{1}, CoverageKind::file, ClockKind::received),
                    claim(gone, kNoon - 1h, kNoon + 1us, SourceId{1}, CoverageKind::file, ClockKind::received)});
-    CleanupOptions options;
+    CleanupOptions options = a_week();
     options.older_than = 7 * 24h;
     options.exact = true;
     options.dry_run = true;

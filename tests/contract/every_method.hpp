@@ -70,7 +70,7 @@ inline std::vector<MethodCall> every_reading_method(const Symbol& symbol) {
     add("get_series_stats", [](DatabaseManager& db) { db.wait(db.get_series_stats()); });
     add("get_sources", [](DatabaseManager& db) { db.wait(db.get_sources()); });
     add("cleanup_old_data, dry", [](DatabaseManager& db) {
-        CleanupOptions options;
+        CleanupOptions options = a_week();
         options.dry_run = true;
         db.wait(db.cleanup_old_data(options));
     });
@@ -166,7 +166,7 @@ inline std::vector<MethodCall> every_writing_method(const Symbol& symbol) {
             {std::string("COPIED_SPOT"), std::string("COPIED"), std::string("SPOT"), true}};
         db.wait(db.copy_rows("exchanges", columns, rows));
     });
-    add("cleanup_old_data", [](DatabaseManager& db) { db.wait(db.cleanup_old_data()); });
+    add("cleanup_old_data", [](DatabaseManager& db) { db.wait(db.cleanup_old_data(a_week())); });
     add("delete_rows", [](DatabaseManager& db) {
         DeleteOptions options;
         options.series.exchange = "*";

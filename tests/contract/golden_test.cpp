@@ -147,7 +147,7 @@ TEST_P(GoldenCase, CleanUpOf7DaysAndARow8DaysOldRewrittenToday) {
     const Timestamp old = kNoon - std::chrono::hours(24 * 8);
     store(quote(symbol, old, 1, 2));
     EXPECT_EQ(store(quote(symbol, old, 1, 3)), result(0, 1)) << "rewritten today";
-    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 1U);
+    EXPECT_EQ(wait(db().cleanup_old_data(a_week())).book_tickers, 1U);
     EXPECT_EQ(stored_quotes(), Lines{});
 }
 

@@ -95,7 +95,7 @@ TEST_P(ImportRules, ForceBringsBackRowsThatWereRemoved) {
     const std::filesystem::path given = file("quotes.csv", tardis_quotes(3));
     import_whole(given);
     clock().walk(24h);
-    CleanupOptions all;
+    CleanupOptions all = a_week();
     all.older_than = 1h;
     all.exact = true;
     EXPECT_EQ(wait(db().cleanup_old_data(all)).book_tickers, 3U);

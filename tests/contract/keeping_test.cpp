@@ -19,12 +19,12 @@ TEST_P(Keeping, CleanUpGoesByEventTimeAndKeepsTheCutoffItself) {
     late.received_at = kNoon;
     store({late, quote(symbol.id, kNoon - 7 * kDay - 1us, 3, 4), quote(symbol.id, kNoon - 7 * kDay, 5, 6),
            quote(symbol.id, kNoon, 7, 8)});
-    CleanupOptions options;
+    CleanupOptions options = a_week();
     options.exact = true;
     const CleanupResult cleaned = wait(db().cleanup_old_data(options));
     EXPECT_EQ(cleaned.book_tickers, 2U);
     EXPECT_EQ(cleaned.book_tickers_staying, 0U);
-    EXPECT_EQ(to_string(cleaned.cutoff), "2024-08-01T12:00:00.000000Z");
+    EXPECT_EQ(to_string(cleaned.cutoffs[0]), "2024-08-01T12:00:00.000000Z");
     EXPECT_EQ(stored_quotes(), (Lines{"-604800000ms #0 bid 5x1 ask 6x2", "+0ms #0 bid 7x1 ask 8x2"}));
 }
 
@@ -64,8 +64,8 @@ INSTANTIATE_TEST_SUITE_P(On, KeepingMonths, ::testing::ValuesIn(all_engines()), 
 
 TEST_P(KeepingMonths, WhatSharesAPartitionWithNewerTimeStaysAndIsCounted) {
     fill();
-    const CleanupResult cleaned = wait(db().cleanup_old_data());
-    EXPECT_EQ(to_string(cleaned.cutoff), "2024-08-01T12:00:00.000000Z");
+    const CleanupResult cleaned = wait(db().cleanup_old_data(a_week()));
+    EXPECT_EQ(to_string(cleaned.cutoffs[0]), "2024-08-01T12:00:00.000000Z");
     if (target().has_partitions) {
         EXPECT_EQ(counts(cleaned), "quotes 3 and 1, trades 4 and 2, funding 3, balances 3");
         EXPECT_EQ(series_of_quotes(), "3 from 2024-08-01T11:59:59.999999Z to 2024-08-08T12:00:00.000000Z\n");
@@ -79,14 +79,14 @@ TEST_P(KeepingMonths, WhatSharesAPartitionWithNewerTimeStaysAndIsCounted) {
     }
     EXPECT_EQ(stored_funding().size(), 2U);
     EXPECT_EQ(stored_balances().size(), 2U);
-    const CleanupResult again = wait(db().cleanup_old_data());
+    const CleanupResult again = wait(db().cleanup_old_data(a_week()));
     EXPECT_EQ(again.book_tickers + again.trades + again.funding_rates + again.balances, 0U);
     EXPECT_EQ(again.trades_staying, cleaned.trades_staying);
 }
 
 TEST_P(KeepingMonths, ExactlyMeansEveryOlderRowAndNoOther) {
     fill();
-    CleanupOptions options;
+    CleanupOptions options = a_week();
     options.exact = true;
     EXPECT_EQ(counts(wait(db().cleanup_old_data(options))), "quotes 4 and 0, trades 6 and 0, funding 3, balances 3");
     EXPECT_EQ(stored_quotes(), (Lines{kNotOlder, "+0ms #0 bid 100x1 ask 101x2"}));
@@ -97,8 +97,8 @@ TEST_P(KeepingMonths, ExactlyMeansEveryOlderRowAndNoOther) {
 
 TEST_P(KeepingMonths, ExactlyAfterwardsTakesWhatHadStayed) {
     fill();
-    const CleanupResult cleaned = wait(db().cleanup_old_data());
-    CleanupOptions options;
+    const CleanupResult cleaned = wait(db().cleanup_old_data(a_week()));
+    CleanupOptions options = a_week();
     options.exact = true;
     const CleanupResult rest = wait(db().cleanup_old_data(options));
     EXPECT_EQ(rest.book_tickers, cleaned.book_tickers_staying);
@@ -110,7 +110,7 @@ TEST_P(KeepingMonths, ADryRunSaysWhatTheRunThenDoesAndRemovesNothing) {
     fill();
     for (const bool exact : {false, true}) {
         SCOPED_TRACE(exact);
-        CleanupOptions options;
+        CleanupOptions options = a_week();
         options.exact = exact;
         options.dry_run = true;
         const CleanupResult dry = wait(db().cleanup_old_data(options));
@@ -124,7 +124,7 @@ TEST_P(KeepingMonths, ADryRunSaysWhatTheRunThenDoesAndRemovesNothing) {
 
 TEST_P(KeepingMonths, RowsOlderThanACleanUpCanBeStoredAgain) {
     fill();
-    static_cast<void>(wait(db().cleanup_old_data()));
+    static_cast<void>(wait(db().cleanup_old_data(a_week())));
     fill();
     EXPECT_EQ(stored_quotes().size(), 6U);
     EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, 6U);
@@ -136,7 +136,7 @@ TEST_P(KeepingMonths, MemoryForgetsWhatWentAndKeepsWhatStays) {
     const Symbol newer = make_symbol("SOL");
     store(
         {quote(gone.id, kNoon - 20 * kDay, 1, 2), quote(stays.id, kCutoff - 1us, 1, 2), quote(newer.id, kNoon, 1, 2)});
-    const CleanupResult cleaned = wait(db().cleanup_old_data());
+    const CleanupResult cleaned = wait(db().cleanup_old_data(a_week()));
     EXPECT_FALSE(db().find_latest_book_ticker(gone.id).has_value());
     EXPECT_EQ(db().find_latest_book_ticker(stays.id).has_value(), target().has_partitions);
     EXPECT_TRUE(db().find_latest_book_ticker(newer.id).has_value());
@@ -153,7 +153,7 @@ TEST_P(Keeping, CleanUpIsOfAllDatasetsOrOfOne) {
         store({balance(symbol.exchange_id, "USDT", old, 1)});
     };
     fill();
-    CleanupOptions trades;
+    CleanupOptions trades = a_week();
     trades.dataset = Dataset::trades;
     const CleanupResult only_trades = wait(db().cleanup_old_data(trades));
     EXPECT_EQ(only_trades.trades, 2U);
@@ -161,7 +161,7 @@ TEST_P(Keeping, CleanUpIsOfAllDatasetsOrOfOne) {
     EXPECT_EQ(stored_trades().size(), 0U);
     EXPECT_EQ(stored_quotes().size(), 1U);
     fill();
-    const CleanupResult all = wait(db().cleanup_old_data());
+    const CleanupResult all = wait(db().cleanup_old_data(a_week()));
     EXPECT_EQ(all.book_tickers, 1U);
     EXPECT_EQ(all.trades, 2U);
     EXPECT_EQ(all.funding_rates, 1U);
@@ -172,7 +172,7 @@ TEST_P(Keeping, CleanUpIsOfAllDatasetsOrOfOne) {
 TEST_P(Keeping, ADryRunCountsAndDeletesNothing) {
     const Symbol symbol = make_symbol();
     store({quote(symbol.id, kNoon - 8 * kDay, 1, 2), quote(symbol.id, kNoon - 9 * kDay, 1, 2)});
-    CleanupOptions options;
+    CleanupOptions options = a_week();
     options.dry_run = true;
     EXPECT_EQ(wait(db().cleanup_old_data(options)).book_tickers, 2U);
     EXPECT_EQ(stored_quotes().size(), 2U);
@@ -183,14 +183,14 @@ TEST_P(Keeping, CleanUpOfMoreRowsThanOneTransactionHoldsTakesThemAll) {
     std::vector<BookTicker> rows;
     for (int i = 0; i < 25'001; ++i) rows.push_back(quote(symbol.id, kNoon - 7 * kDay - 1h + i * 1ms, 1, 2));
     store(rows);
-    CleanupOptions options;
+    CleanupOptions options = a_week();
     options.exact = true;
     EXPECT_EQ(wait(db().cleanup_old_data(options)).book_tickers, 25'001U);
     EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, 0U);
 }
 
 TEST_P(Keeping, CleanUpOfNothingOlderThanZeroIsRefused) {
-    CleanupOptions options;
+    CleanupOptions options = a_week();
     options.older_than = 0us;
     expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().cleanup_old_data(options))); });
     options.older_than = -1us;
@@ -238,7 +238,7 @@ TEST_P(Keeping, StatisticsFollowEveryInsertUpdateAndCleanUp) {
     EXPECT_EQ(stats.active_symbols, 2U);
     EXPECT_EQ(stats.sources, target().can.keeps_sources ? 1U : 0U);
 
-    static_cast<void>(wait(db().cleanup_old_data()));
+    static_cast<void>(wait(db().cleanup_old_data(a_week())));
     stats = wait(db().get_database_stats());
     EXPECT_EQ(stats.datasets[0].rows, 2U);
     EXPECT_EQ(text_of(stats.datasets[0].first), "-1000ms");

@@ -195,7 +195,7 @@ TEST_P(LatestContract, CleanUpTakesWhatItDeletesOutOfMemory) {
     const SymbolId symbol = make_symbol().id;
     store(quote(symbol, kNoon - std::chrono::hours(24 * 8), 1, 2));
     ASSERT_TRUE(db().find_latest_book_ticker(symbol).has_value());
-    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 1U);
+    EXPECT_EQ(wait(db().cleanup_old_data(a_week())).book_tickers, 1U);
     EXPECT_TRUE(wait(db().get_latest_book_tickers()).empty());
     EXPECT_FALSE(db().find_latest_book_ticker(symbol).has_value());
 }

@@ -85,7 +85,7 @@ TEST(PostgresExistingBeside, ASessionOfReadsAndWritesChangesNoDefinition) {
         symbol.symbol_quote = "USDT";
         symbol.exchange_symbol = "SOLUSDT";
         db->wait(db->ensure_symbol(symbol));
-        db->wait(db->cleanup_old_data());
+        db->wait(db->cleanup_old_data(a_week()));
         db->wait(db->close());
         EXPECT_EQ(definitions(schema), before) << states.back();
     }

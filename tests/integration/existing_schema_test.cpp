@@ -332,7 +332,7 @@ TEST_F(PostgresExisting, StatisticsAndCleaningUpWorkOnTheirTables) {
     ASSERT_EQ(series.size(), 4U);
     EXPECT_EQ(series[0].rows, 2U);
 
-    CleanupOptions options;
+    CleanupOptions options = a_week();
     options.older_than =
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now() - (kNoon + 30min));
     const CleanupResult gone = db().wait(db().cleanup_old_data(options));
@@ -421,7 +421,7 @@ TEST_F(PostgresExisting, AColumnThatIsMissingIsSaidWhenItsTableIsUsed) {
     EXPECT_EQ(counts(store(std::vector{quote(kSpot, kNoon, 1, 2)})), "1 0 0 0 0");
     EXPECT_EQ(db().wait(db().get_database_stats()).datasets.at(0).rows, 1U);
     EXPECT_EQ(db().wait(db().get_series_stats()).size(), 1U);
-    EXPECT_EQ(db().wait(db().cleanup_old_data()).book_tickers, 1U);
+    EXPECT_EQ(db().wait(db().cleanup_old_data(a_week())).book_tickers, 1U);
 }
 
 TEST_F(PostgresExisting, StateCHasATriggerWhoseRefusalNamesTheRow) {

@@ -122,11 +122,12 @@ TEST_F(Hypertables, CleanUpDropsWholeChunksAndTheirRowsLeaveTheCounts) {
     const auto reader = session();
     reader->run("BEGIN; SELECT * FROM " + quoted_identifier(postgres_target::schema(folder())) +
                 ".book_ticker_snapshots");
-    expect_error(ErrorCode::timeout,
-                 [&] { static_cast<void>(wait(db().cleanup_old_data({}, Deadline::in(std::chrono::seconds(1))))); });
+    expect_error(ErrorCode::timeout, [&] {
+        static_cast<void>(wait(db().cleanup_old_data(a_week(), Deadline::in(std::chrono::seconds(1)))));
+    });
     EXPECT_EQ(counted(), Lines{"4|4"});
     reader->run("COMMIT");
-    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 3U);
+    EXPECT_EQ(wait(db().cleanup_old_data(a_week())).book_tickers, 3U);
     EXPECT_EQ(chunks(), "1");
     EXPECT_EQ(counted(), Lines{"1|1"});
     EXPECT_EQ(query("SELECT series_id, first_timestamp = last_timestamp FROM series"),
@@ -146,7 +147,7 @@ TEST_F(Hypertables, AWriterThatOwnsNothingWritesAndCleansUp) {
     const auto writer = open(settings);
     std::vector<BookTicker> rows{quote(symbol, kNoon - hours(24 * 100), 1, 2), quote(symbol, kNoon, 5, 6)};
     EXPECT_EQ(writer->wait(writer->insert_book_ticker_snapshots(rows)), result(2));
-    EXPECT_EQ(writer->wait(writer->cleanup_old_data()).book_tickers, 1U);
+    EXPECT_EQ(writer->wait(writer->cleanup_old_data(a_week())).book_tickers, 1U);
     EXPECT_EQ(chunks(), "1");
 }
 

@@ -36,7 +36,8 @@ class PostgresCleanup : public ::testing::Test, public EngineFixture {
         return session()->rows("SELECT (SELECT sum(rows) FROM series), (SELECT count(*) FROM book_ticker_snapshots)");
     }
     std::future<CleanupResult> clean_up(Deadline deadline = {}) {
-        return std::async(std::launch::async, [this, deadline] { return wait(db().cleanup_old_data({}, deadline)); });
+        return std::async(std::launch::async,
+                          [this, deadline] { return wait(db().cleanup_old_data(a_week(), deadline)); });
     }
     /// Whether a session of marketdb comes to wait for somebody's lock.
     [[nodiscard]] bool waits() const {
@@ -54,7 +55,7 @@ TEST_F(PostgresCleanup, DropsThePartitionsAndNotTheirRows) {
     fill();
     EXPECT_EQ(partitions(), (Lines{"book_ticker_snapshots_2024_06", "book_ticker_snapshots_2024_07",
                                    "book_ticker_snapshots_2024_08"}));
-    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 2U);
+    EXPECT_EQ(wait(db().cleanup_old_data(a_week())).book_tickers, 2U);
     EXPECT_EQ(partitions(), Lines{"book_ticker_snapshots_2024_08"});
     EXPECT_EQ(counted(), Lines{"1|1"});
 }
@@ -62,8 +63,8 @@ TEST_F(PostgresCleanup, DropsThePartitionsAndNotTheirRows) {
 TEST_F(PostgresCleanup, APartitionThatEndsAtTheCutOffGoes) {
     fill();
     clock().jump_wall(hours(-12));
-    const CleanupResult cleaned = wait(db().cleanup_old_data());
-    EXPECT_EQ(to_string(cleaned.cutoff), "2024-08-01T00:00:00.000000Z");
+    const CleanupResult cleaned = wait(db().cleanup_old_data(a_week()));
+    EXPECT_EQ(to_string(cleaned.cutoffs[0]), "2024-08-01T00:00:00.000000Z");
     EXPECT_EQ(cleaned.book_tickers, 2U);
     EXPECT_EQ(cleaned.book_tickers_staying, 0U);
     EXPECT_EQ(partitions(), Lines{"book_ticker_snapshots_2024_08"});
@@ -77,7 +78,7 @@ TEST_F(PostgresCleanup, OnesOfOtherWidthsAndWithoutABeginningAreTakenAsTheyAre) 
         "UPDATE partitioning SET width = 'day'");
     store({quote(symbol_, kNoon - hours(24 * 365), 7, 8)});
     EXPECT_EQ(counted(), Lines{"4|4"});
-    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 3U);
+    EXPECT_EQ(wait(db().cleanup_old_data(a_week())).book_tickers, 3U);
     EXPECT_EQ(partitions(), Lines{"book_ticker_snapshots_2024_08"});
     EXPECT_EQ(counted(), Lines{"1|1"});
 }
@@ -97,12 +98,13 @@ TEST_F(PostgresCleanup, AReaderThatStaysIsATimeoutAndNothingIsHalfGone) {
     fill();
     const auto reader = session();
     reader->run("BEGIN; SELECT * FROM book_ticker_snapshots");
-    expect_error(ErrorCode::timeout,
-                 [&] { static_cast<void>(wait(db().cleanup_old_data({}, Deadline::in(std::chrono::seconds(1))))); });
+    expect_error(ErrorCode::timeout, [&] {
+        static_cast<void>(wait(db().cleanup_old_data(a_week(), Deadline::in(std::chrono::seconds(1)))));
+    });
     EXPECT_EQ(counted(), Lines{"3|3"});
     EXPECT_EQ(store(quote(symbol_, kNoon + std::chrono::seconds(1), 1, 2)), result(1)) << "others go on";
     reader->run("COMMIT");
-    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 2U);
+    EXPECT_EQ(wait(db().cleanup_old_data(a_week())).book_tickers, 2U);
     EXPECT_EQ(counted(), Lines{"2|2"});
 }
 
@@ -127,7 +129,7 @@ TEST_F(PostgresCleanup, TwoAtOnceRemoveEachRowOnce) {
     fill();
     const auto other = open(config());
     std::future<CleanupResult> first = clean_up();
-    const CleanupResult second = other->wait(other->cleanup_old_data());
+    const CleanupResult second = other->wait(other->cleanup_old_data(a_week()));
     EXPECT_EQ(first.get().book_tickers + second.book_tickers, 2U);
     EXPECT_EQ(counted(), Lines{"1|1"});
 }
@@ -135,7 +137,7 @@ TEST_F(PostgresCleanup, TwoAtOnceRemoveEachRowOnce) {
 TEST_F(PostgresCleanup, ADroppedPartitionIsMadeAgainByWhoeverStillKnewIt) {
     fill();
     const auto other = open(config());
-    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 2U);
+    EXPECT_EQ(wait(db().cleanup_old_data(a_week())).book_tickers, 2U);
     const std::vector<BookTicker> old{quote(symbol_, kNoon - hours(24 * 20), 3, 4)};
     EXPECT_EQ(other->wait(other->insert_book_ticker_snapshots(old)), result(1));
     EXPECT_EQ(wait(db().get_book_ticker_history()).rows.size(), 2U);
@@ -148,7 +150,7 @@ TEST_F(PostgresCleanup, AnOperationThatIsCancelledLeavesTheOthersOfThePool) {
     reader->run("BEGIN; SELECT * FROM book_ticker_snapshots");
     boost::asio::io_context context;
     boost::asio::cancellation_signal signal;
-    auto cleaned = boost::asio::co_spawn(context, db().cleanup_old_data(),
+    auto cleaned = boost::asio::co_spawn(context, db().cleanup_old_data(a_week()),
                                          boost::asio::bind_cancellation_slot(signal.slot(), boost::asio::use_future));
     std::thread runs([&] { context.run(); });
     EXPECT_TRUE(waits());
@@ -157,7 +159,7 @@ TEST_F(PostgresCleanup, AnOperationThatIsCancelledLeavesTheOthersOfThePool) {
     runs.join();
     EXPECT_EQ(counted(), Lines{"3|3"});
     reader->run("COMMIT");
-    EXPECT_EQ(wait(db().cleanup_old_data()).book_tickers, 2U);
+    EXPECT_EQ(wait(db().cleanup_old_data(a_week())).book_tickers, 2U);
 }
 
 TEST_F(PostgresCleanup, ASessionThatIsEndedIsCountedAsDropped) {

@@ -206,6 +206,45 @@ TEST_F(PostgresPartitions, AnEmptyOneGoesTooAndWithTheLastTheSeries) {
     EXPECT_EQ(sql().value("SELECT marketdb_drop_partitions('book_ticker_snapshots', '2026-12-01Z') IS NULL"), "t");
 }
 
+TEST_F(PostgresPartitions, HeldOnesStayAndYoungerOnesGo) {
+    add_symbols();
+    ensure("2026-08-01Z", "2026-12-01Z");
+    sql().run(quotes_sql(1, {"2026-08-10Z", "2026-09-10Z", "2026-10-10Z", "2026-11-10Z"}));
+    sql().run(
+        "INSERT INTO retention_holds (dataset, start_time, end_time, reason) VALUES"
+        " ('book-tickers', '2026-08-31 23:59:59.999999Z', '2026-09-01Z', 'August'),"
+        " (NULL, '2026-10-01Z', '2026-10-01 00:00:00.000001Z', 'October'), ('trades', NULL, NULL, 'trades')");
+    EXPECT_EQ(sql().value(drop_sql("2026-11-01Z")), "1");
+    EXPECT_EQ(names(), (Rows{"book_ticker_snapshots_2026_08", "book_ticker_snapshots_2026_10",
+                             "book_ticker_snapshots_2026_11"}));
+    EXPECT_EQ(sql().value("SELECT (" + drop_sql("2026-11-01Z") + ") IS NULL"), "t");
+    sql().run("UPDATE retention_holds SET released_at = now() WHERE reason = 'August'");
+    EXPECT_EQ(sql().value(drop_sql("2026-11-01Z")), "1");
+    EXPECT_EQ(sql().value("SELECT (" + drop_sql("2026-11-01Z") + ") IS NULL"), "t") << "October is held for all";
+    EXPECT_EQ(kept(), counted());
+}
+
+TEST_F(PostgresPartitions, OnesWithImportedRowsStayWhereThatIsAskedForAndTheTimeOfTheOthersIsTold) {
+    add_symbols();
+    ensure("2026-08-01Z", "2026-11-01Z");
+    sql().run(quotes_sql(1, {"2026-08-10Z", "2026-09-10Z", "2026-10-10Z"}));
+    sql().run(
+        "INSERT INTO sources (kind, name, started_at, rows) VALUES ('import', 'x.csv', now(), 0), ('session', 's', "
+        "now(), 0);"
+        "UPDATE book_ticker_snapshots SET source_id = CASE WHEN \"timestamp\" < '2026-09-01Z' THEN 1 ELSE 2 END");
+    const auto spare = [this](const char* what) {
+        sql().run("BEGIN; SET LOCAL marketdb.spare_imports = '" + std::string(what) + "'");
+        const std::string rows = sql().value("SELECT coalesce((" + drop_sql("2026-10-01Z") + ")::text, 'none')");
+        const std::string time = sql().value("SELECT current_setting('marketdb.dropped_start', true)");
+        sql().run("COMMIT");
+        return rows + " " + time;
+    };
+    EXPECT_EQ(spare("on"), "1 2026-09-01 00:00:00+00");
+    EXPECT_EQ(spare("on"), "none ");
+    EXPECT_EQ(spare("off"), "1 2026-08-01 00:00:00+00");
+    EXPECT_EQ(kept(), counted());
+}
+
 TEST_F(PostgresPartitions, DroppingIsRefusedWhereItCannotBeRight) {
     ensure("2026-08-01Z", "2026-09-01Z");
     expect_refused("22023", [&] { sql().run("SELECT marketdb_drop_partitions('balance_snapshots', now())"); });

@@ -105,7 +105,7 @@ TEST_F(PostgresRoles, TheWriterDoesItsWork) {
     writer->run("UPDATE partitioning SET width = 'day'");
     EXPECT_EQ(writer->number("SELECT marketdb_drop_partitions('book_ticker_snapshots', '2026-12-01Z')"), 1);
     writer->run("LISTEN " + quoted_identifier(writer->value("SELECT marketdb_reference_channel()")));
-    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 5);
+    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 6);
 }
 
 TEST_F(PostgresRoles, TheWriterOwnsNothingAndMayDoNothingElse) {
@@ -178,10 +178,12 @@ TEST_F(PostgresRoles, WhoMayUseTheCountsMayUseTheLedgerThatALaterStepAdds) {
         }
     }
     rights +=
-        ") FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relname = 'coverage' AND "
+        ") FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relname IN ('coverage', "
+        "'retention_holds', "
+        "'retention_policies') AND "
         "n.nspname = " +
         quoted_text(desk_);
-    EXPECT_EQ(server().query(kTestDatabase, rights), (Rows{"t f f f t t t t"}));
+    EXPECT_EQ(server().query(kTestDatabase, rights), (Rows{"t f f f t t t t", "t f f f t t t t", "t f f f t t t t"}));
 }
 
 TEST_F(PostgresRoles, ScriptsThatNeedTheTablesChangeNothingWithoutThem) {
@@ -223,12 +225,12 @@ TEST_F(PostgresRoles, AWriterCleansUpThroughTheOwnersFunctionOrIsToldWhatIsMissi
     server().run_sql(kTestDatabase, "REVOKE EXECUTE ON FUNCTION " + quoted_identifier(desk_) +
                                         ".marketdb_drop_partitions(text, timestamptz) FROM " +
                                         quoted_identifier(writer_));
-    expect_error(ErrorCode::unauthorized, [&] { static_cast<void>(manager.wait(manager.cleanup_old_data())); },
+    expect_error(ErrorCode::unauthorized, [&] { static_cast<void>(manager.wait(manager.cleanup_old_data(a_week()))); },
                  {"book_ticker_snapshots: this role may not drop old partitions", "marketdb_drop_partitions",
                   "`marketdb init --roles`"});
     EXPECT_EQ(as(reader_)->number("SELECT count(*) FROM quotes"), 2);
     run_script(printed("writer"));
-    const CleanupResult cleaned = manager.wait(manager.cleanup_old_data());
+    const CleanupResult cleaned = manager.wait(manager.cleanup_old_data(a_week()));
     EXPECT_EQ(cleaned.book_tickers, 1U);
     EXPECT_EQ(cleaned.book_tickers_staying, 1U);
 }

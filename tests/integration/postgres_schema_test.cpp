@@ -78,6 +78,7 @@ TEST_F(PostgresSchema, DownStepsLeaveNothingAndUpStepsCanFollow) {
 
 TEST_F(PostgresSchema, AStepUndoneLeavesThoseBeforeIt) {
     add_symbols();
+    apply(sql(), schema(), storage::postgres::migrations()[5].down.front());
     apply(sql(), schema(), storage::postgres::migrations()[4].down.front());
     apply(sql(), schema(), storage::postgres::migrations()[3].down.front());
     apply(sql(), schema(), storage::postgres::migrations()[2].down.front());

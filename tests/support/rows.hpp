@@ -143,4 +143,11 @@ Lines lines_of(const std::vector<Latest<Row>>& rows) {
     return lines;
 }
 
+/// What is older than a week, of every row.
+inline CleanupOptions a_week() {
+    CleanupOptions options;
+    options.older_than = std::chrono::hours(24 * 7);
+    return options;
+}
+
 }  // namespace marketdb::testing

@@ -177,8 +177,10 @@ asio::awaitable<void> Conversion::find_sessions() {
 }
 
 void Conversion::add_grants() {
-    add("grant", "sources, series, reference_version, partitioning, schema_migrations, coverage", "granted",
-        "SELECT to whoever has it on a table of rows; `series` names accounts and assets of balances");
+    add("grant",
+        "sources, series, reference_version, partitioning, schema_migrations, coverage, retention_policies, "
+        "retention_holds",
+        "granted", "SELECT to whoever has it on a table of rows; `series` names accounts and assets of balances");
     add("grant", "quotes, latest_quotes, funding, quarantined_rows", "granted",
         "SELECT to whoever has it on all that a view shows, of quarantined_rows on all tables of rows");
     add("grant", "sources, series, quarantined_rows, coverage", "granted",
@@ -186,7 +188,7 @@ void Conversion::add_grants() {
         "marketdb_ensure_partitions, and SELECT "
         "of "
         "what is kept about rows and of the ids of symbols and exchanges; DELETE on "
-        "`series` and `coverage` "
+        "`series` and `coverage`, and what the retention tables need, "
         "to whoever may delete rows, with marketdb_drop_partitions where that is quotes and trades");
 }
 

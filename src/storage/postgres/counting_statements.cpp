@@ -21,13 +21,18 @@ std::string names_at(const PhysicalTable& table, std::span<const std::uint8_t> i
     return list;
 }
 
-std::string is_chosen(const PhysicalTable& table, const RowChoice& choice) {
+std::string is_chosen(const PhysicalTable& table, const SchemaName& schema, const RowChoice& choice) {
     std::string conditions = is_of_series(table, choice.series);
     if (is_present(choice.start)) conditions += fmt::format(" AND {} >= {}", time_of(table), literal(choice.start));
     if (is_present(choice.end)) conditions += fmt::format(" AND {} < {}", time_of(table), literal(choice.end));
     if (choice.source != SourceId{}) {
         conditions += fmt::format(" AND {} = {}", table.name_of(*table.table->find(Role::source)),
                                   static_cast<std::int32_t>(choice.source));
+    }
+    if (choice.spares_imports) {
+        conditions +=
+            fmt::format(" AND ({0} IS NULL OR {0} NOT IN (SELECT id FROM {1} WHERE kind IN ('import', 'copy')))",
+                        table.name_of(*table.table->find(Role::source)), schema.table("sources"));
     }
     return conditions;
 }
@@ -72,8 +77,9 @@ std::string size_sql(const PhysicalTable& table) {
         name);
 }
 
-std::string erase_sql(const PhysicalTable& table, const RowChoice& choice, std::uint64_t limit) {
-    const std::string chosen = is_chosen(table, choice);
+std::string erase_sql(const PhysicalTable& table, const SchemaName& schema, const RowChoice& choice,
+                      std::uint64_t limit) {
+    const std::string chosen = is_chosen(table, schema, choice);
     if (limit == 0) {
         return fmt::format(
             "WITH gone AS (DELETE FROM {0} WHERE {1} RETURNING {2} AS moment) SELECT count(*), NULL::timestamptz, "
@@ -94,8 +100,8 @@ std::string erase_sql(const PhysicalTable& table, const RowChoice& choice, std::
         limit);
 }
 
-std::string count_sql(const PhysicalTable& table, const RowChoice& choice) {
-    return fmt::format("SELECT count(*) FROM {} WHERE {}", table.name, is_chosen(table, choice));
+std::string count_sql(const PhysicalTable& table, const SchemaName& schema, const RowChoice& choice) {
+    return fmt::format("SELECT count(*) FROM {} WHERE {}", table.name, is_chosen(table, schema, choice));
 }
 
 std::string shrink_series_sql(const PhysicalTable& table, const SchemaName& schema, const SeriesKey& series,

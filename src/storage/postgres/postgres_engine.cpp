@@ -296,8 +296,9 @@ asio::awaitable<Timestamp> PostgresEngine::partition_start(const Table& table, T
 }
 
 asio::awaitable<std::optional<std::uint64_t>> PostgresEngine::drop_partition(const Table& table, Timestamp cutoff,
-                                                                             Deadline deadline) {
-    const std::optional<std::uint64_t> rows = co_await run(store().drop_partition(table, cutoff, resolve(deadline)));
+                                                                             bool spares_imports, Deadline deadline) {
+    const std::optional<std::uint64_t> rows =
+        co_await run(store().drop_partition(table, cutoff, spares_imports, resolve(deadline)));
     co_return rows;
 }
 

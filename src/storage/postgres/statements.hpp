@@ -119,9 +119,10 @@ enum class Since : std::uint8_t { always, given };
 
 /// Deletes the oldest of the chosen rows, at most `limit` (0: all). Answers the count, and the time of the first that stays (null:
 /// none does).
-[[nodiscard]] std::string erase_sql(const PhysicalTable& table, const RowChoice& choice, std::uint64_t limit);
+[[nodiscard]] std::string erase_sql(const PhysicalTable& table, const SchemaName& schema, const RowChoice& choice,
+                                    std::uint64_t limit);
 /// Counts them.
-[[nodiscard]] std::string count_sql(const PhysicalTable& table, const RowChoice& choice);
+[[nodiscard]] std::string count_sql(const PhysicalTable& table, const SchemaName& schema, const RowChoice& choice);
 
 /// Takes rows off a series, and finds its first and last anew; a series without rows goes.
 [[nodiscard]] std::string shrink_series_sql(const PhysicalTable& table, const SchemaName& schema,

@@ -76,7 +76,8 @@ class Store {
 
     // store_retention.cpp
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline);
-    awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff, Deadline deadline);
+    awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff, bool spares_imports,
+                                                           Deadline deadline);
 
     // store_read.cpp
     awaitable<void> scan(const ScanRequest& request, RowSink& sink, Deadline deadline);
@@ -133,8 +134,8 @@ class Store {
                             std::string_view sql, Deadline deadline);
     /// Whether whole partitions of a table may go: those that our schema makes by itself.
     [[nodiscard]] bool drops_partitions(const PhysicalTable& table) const;
-    awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, Step step, const Statements& withdrawal,
-                                                      Deadline deadline);
+    awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, const Table& table,
+                                                      std::span<const Step> steps, Deadline deadline);
     awaitable<void> ensure_partitions(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] TimeRange range_to_read(const PhysicalTable& table, RowSpan rows) const;
     [[nodiscard]] Remedy remedy_for(const std::exception_ptr& failure, bool copied) const;

@@ -300,7 +300,7 @@ asio::awaitable<std::vector<SeriesInfo>> Store::series(std::optional<Dataset> da
 }
 
 asio::awaitable<std::uint64_t> Store::count(RowChoice choice, Deadline deadline) {
-    const std::string sql = count_sql(physical(*choice.table), choice);
+    const std::string sql = count_sql(physical(*choice.table), schema(), choice);
     const Step step{sql};
     const Result found = co_await ask(step, deadline);
     co_return static_cast<std::uint64_t>(found.integer(0, 0));

@@ -29,6 +29,11 @@ constexpr milliseconds kPauseWhileBusy{200};
 /// How long an operation without a deadline goes on trying: a session that was left in a transaction may stay for days.
 constexpr std::chrono::seconds kPatienceWhileBusy{60};
 
+/// What the server's function says of the partition that it dropped: no row lies outside these years.
+constexpr std::string_view kDroppedTimeSql =
+    "SELECT greatest(nullif(current_setting('marketdb.dropped_start', true), '')::timestamptz, 'epoch'),"
+    " least(nullif(current_setting('marketdb.dropped_end', true), '')::timestamptz, '2262-04-11Z')";
+
 bool is_busy(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
@@ -82,20 +87,21 @@ asio::awaitable<Timestamp> Store::partition_start(const Table& logical, Timestam
 }
 
 asio::awaitable<std::optional<std::uint64_t>> Store::drop_partition(const Table& logical, Timestamp cutoff,
-                                                                    Deadline deadline) {
+                                                                    bool spares_imports, Deadline deadline) {
     const PhysicalTable& table = physical(logical);
     if (!drops_partitions(table)) co_return std::nullopt;
     const std::string sql = fmt::format("SELECT {}.marketdb_drop_partitions($1, $2)", schema().quoted());
     Parameters parameters;
     parameters.add(table.table->name);
     parameters.add(cutoff);
-    const Step step{sql, &parameters, false};
-    CoverageFilter gone;
-    gone.dataset = logical.dataset;
-    gone.end = cutoff;
-    Statements withdrawal;
-    add_withdrawal(withdrawal, gone);
-    auto body = [&](Connection& connection) { return drop_once(connection, step, withdrawal, deadline); };
+    const Step drop{sql, &parameters, false};
+    // Whatever the role's default is: another level would not see the rows that are written meanwhile.
+    const std::vector<Step> steps{
+        {"SET TRANSACTION ISOLATION LEVEL READ COMMITTED"},
+        {spares_imports ? "SET LOCAL marketdb.spare_imports = 'on'" : "SET LOCAL marketdb.spare_imports = 'off'"},
+        drop,
+        {kDroppedTimeSql, nullptr, false}};
+    auto body = [&](Connection& connection) { return drop_once(connection, logical, steps, deadline); };
     const bool has_deadline = deadline.at != Deadline::never().at;
     const auto until = has_deadline ? deadline.at : steady_clock::now() + kPatienceWhileBusy;
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -122,16 +128,23 @@ asio::awaitable<std::optional<std::uint64_t>> Store::drop_partition(const Table&
     }
 }
 
-asio::awaitable<std::optional<std::uint64_t>> Store::drop_once(Connection& connection, Step step,
-                                                               const Statements& withdrawal, Deadline deadline) {
-    // Whatever the role's default is: another level would not see the rows that are written meanwhile.
-    const std::vector<Step> steps{{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED"}, step};
+asio::awaitable<std::optional<std::uint64_t>> Store::drop_once(Connection& connection, const Table& table,
+                                                               std::span<const Step> steps, Deadline deadline) {
     const std::vector<Result> answers = co_await begin(connection, steps, deadline);
+    const Result& dropped = answers.at(answers.size() - 2);
     std::optional<std::uint64_t> rows;
-    if (!answers.back().is_null(0, 0)) rows = static_cast<std::uint64_t>(answers.back().integer(0, 0));
-    // After the rows: what others claimed until the partition was locked goes with it.
+    Statements withdrawal;
     std::vector<Step> last;
-    if (rows) last = steps_of(withdrawal);
+    if (!dropped.is_null(0, 0)) {
+        rows = static_cast<std::uint64_t>(dropped.integer(0, 0));
+        // After the rows: what others claimed until the partition was locked goes with it.
+        CoverageFilter gone;
+        gone.dataset = table.dataset;
+        gone.start = answers.back().time(0, 0);
+        gone.end = answers.back().time(0, 1);
+        add_withdrawal(withdrawal, gone);
+        last = steps_of(withdrawal);
+    }
     co_await commit(connection, last, deadline);
     co_return rows;
 }

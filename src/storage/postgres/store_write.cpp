@@ -459,7 +459,7 @@ asio::awaitable<std::optional<std::int64_t>> Store::run_and_commit(Connection& c
 
 asio::awaitable<Erased> Store::erase(RowChoice choice, std::uint64_t limit, Deadline deadline) {
     const PhysicalTable& table = physical(*choice.table);
-    const std::string sql = erase_sql(table, choice, limit);
+    const std::string sql = erase_sql(table, schema(), choice, limit);
     auto body = [&](Connection& connection) { return erase(connection, table, choice, sql, deadline); };
     const Erased erased = co_await transact(pool_, body, deadline);
     own_rows_ -= static_cast<std::int64_t>(erased.rows);

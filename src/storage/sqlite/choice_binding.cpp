@@ -17,6 +17,11 @@ ChoiceBinding::ChoiceBinding(const RowChoice& choice) : choice_(choice), row_(*c
     if (is_present(choice.start)) add(time, ">=");
     if (is_present(choice.end)) add(time, "<");
     if (choice.source != SourceId{}) add(table.find(Role::source)->name, "=");
+    if (choice.spares_imports) {
+        conditions_ += fmt::format(
+            " AND ({0} IS NULL OR {0} NOT IN (SELECT \"id\" FROM \"sources\" WHERE \"kind\" IN ('import', 'copy')))",
+            quote_identifier(table.find(Role::source)->name));
+    }
 }
 
 void ChoiceBinding::add(std::string_view column, std::string_view comparison) {

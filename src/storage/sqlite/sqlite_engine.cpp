@@ -255,7 +255,7 @@ asio::awaitable<Erased> SqliteEngine::erase(RowChoice choice, std::uint64_t limi
 
 asio::awaitable<Timestamp> SqliteEngine::partition_start(const Table&, Timestamp time, Deadline) { co_return time; }
 
-asio::awaitable<std::optional<std::uint64_t>> SqliteEngine::drop_partition(const Table&, Timestamp, Deadline) {
+asio::awaitable<std::optional<std::uint64_t>> SqliteEngine::drop_partition(const Table&, Timestamp, bool, Deadline) {
     co_return std::nullopt;
 }
 

@@ -50,7 +50,7 @@ class SqliteEngine final : public Engine {
     awaitable<std::vector<SeriesCount>> count_since(const Table& table, Timestamp start, Deadline deadline) override;
     awaitable<Erased> erase(RowChoice choice, std::uint64_t limit, Deadline deadline) override;
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline) override;
-    awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff,
+    awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff, bool spares_imports,
                                                            Deadline deadline) override;
     awaitable<void> reclaim(Deadline deadline) override;
     awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline) override;

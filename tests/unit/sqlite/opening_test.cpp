@@ -67,7 +67,8 @@ TEST_F(OpeningTest, CreatingMakesAFileWithTheRightProperties) {
     EXPECT_EQ(
         other.query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"),
         "balance_snapshots;book_ticker_snapshots;coverage;exchanges;funding_rate_snapshots;quarantined_rows;"
-        "reference_version;schema_migrations;series;sources;symbols;trade_snapshots");
+        "reference_version;retention_holds;retention_policies;schema_migrations;series;sources;symbols;trade_"
+        "snapshots");
     EXPECT_EQ(
         other.query(
             "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite_%'"),
@@ -77,7 +78,7 @@ TEST_F(OpeningTest, CreatingMakesAFileWithTheRightProperties) {
               "trade_snapshots");
     EXPECT_EQ(other.query("SELECT version, program, applied_at, length(checksum) FROM schema_migrations"),
               "1|unit test|1723118400000000|64;2|unit test|1723118400000000|64;3|unit test|1723118400000000|64;4|unit "
-              "test|1723118400000000|64;5|unit test|1723118400000000|64");
+              "test|1723118400000000|64;5|unit test|1723118400000000|64;6|unit test|1723118400000000|64");
 }
 
 TEST_F(OpeningTest, EveryConnectionIsSetUpForProduction) {

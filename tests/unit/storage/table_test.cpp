@@ -50,8 +50,9 @@ TEST(Tables, HaveTheKeysOfTheDesign) {
 TEST(Tables, ComeParentsFirst) {
     Names order;
     for (const Table* table : all_tables()) order.push_back(table->name);
-    EXPECT_EQ(order, (Names{"exchanges", "symbols", "sources", "quarantined_rows", "book_ticker_snapshots",
-                            "trade_snapshots", "funding_rate_snapshots", "balance_snapshots"}));
+    EXPECT_EQ(order,
+              (Names{"exchanges", "symbols", "sources", "quarantined_rows", "retention_policies", "retention_holds",
+                     "book_ticker_snapshots", "trade_snapshots", "funding_rate_snapshots", "balance_snapshots"}));
 }
 
 TEST(Tables, AreFoundByDataset) {

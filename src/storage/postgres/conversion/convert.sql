@@ -242,7 +242,8 @@ BEGIN
                                    'balance_snapshots')
                GROUP BY acl.grantee LOOP
         IF who.reads && tables THEN
-            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations,coverage}'::text[] LOOP
+            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations,coverage,retention_policies,
+                             retention_holds}'::text[] LOOP
                 EXECUTE format('GRANT SELECT ON %I.%I TO %s', {schema_text}, one, who.name);
             END LOOP;
         END IF;
@@ -256,7 +257,8 @@ BEGIN
             EXECUTE format('GRANT SELECT ON %I.funding TO %s', {schema_text}, who.name);
         END IF;
         IF who.inserts && tables THEN
-            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations,coverage}'::text[] LOOP
+            FOREACH one IN ARRAY '{sources,series,reference_version,partitioning,schema_migrations,coverage,retention_policies,
+                             retention_holds}'::text[] LOOP
                 EXECUTE format('GRANT SELECT ON %I.%I TO %s', {schema_text}, one, who.name);
             END LOOP;
             -- A trigger looks for the ids of new rows, where a foreign key did.
@@ -269,7 +271,8 @@ BEGIN
         END IF;
         IF who.deletes && tables THEN
             EXECUTE format('GRANT DELETE ON %I.series TO %s', {schema_text}, who.name);
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.coverage TO %s', {schema_text}, who.name);
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %1$I.coverage, %1$I.retention_policies, %1$I.retention_holds TO %2$s',
+                           {schema_text}, who.name);
         END IF;
         IF who.deletes @> partitioned THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %I.marketdb_drop_partitions(text, timestamptz) TO %s', {schema_text}, who.name);

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <marketdb/database_manager.hpp>
+
+/// How long rows stay: policies and held times, stored with the data, so that every program that cleans up does it alike. Free
+/// functions over the public `DatabaseManager`. `cleanup_old_data` without a length applies them. An existing schema stores
+/// none: `schema_mismatch`.
+namespace marketdb {
+
+/// How long the rows of a dataset stay.
+struct RetentionPolicy {
+    Dataset dataset{};
+    std::chrono::microseconds max_age{0};  ///< By event time; >= 0. 0: for ever, as without a policy.
+    bool takes_imports = false;            ///< Rows of imports and copies go too; else they stay whatever their age.
+    Timestamp updated_at = kNoTime;        ///< When it was set; not looked at by `set_retention`.
+};
+
+/// Stores the policy of its dataset in place of the one before.
+///
+/// Errors: invalid_argument  a negative age. read_only, schema_mismatch. Nothing was stored.
+boost::asio::awaitable<void> set_retention(DatabaseManager& db, RetentionPolicy policy,
+                                           Deadline deadline = Deadline::never());
+
+/// The policies that were set, by dataset. Errors: schema_mismatch.
+boost::asio::awaitable<std::vector<RetentionPolicy>> get_retention(DatabaseManager& db,
+                                                                   Deadline deadline = Deadline::never());
+
+/// A stretch of event time whose rows stay, whatever a policy or `cleanup_old_data` says. `delete_rows` and `undo_import` are a
+/// user's own word and take them.
+struct RetentionHold {
+    std::int32_t id = 0;              ///< Given by `hold_rows`.
+    std::optional<Dataset> dataset;   ///< None: all.
+    Timestamp start = kNoTime;        ///< Inclusive; absent: from the first row.
+    Timestamp end = kNoTime;          ///< Exclusive; absent: for ever.
+    InlineString<254> reason;         ///< Not empty.
+    Timestamp created_at = kNoTime;   ///< Given by `hold_rows`.
+    Timestamp released_at = kNoTime;  ///< Absent: it holds.
+};
+
+/// Holds rows from now on; returns the hold with its id. A clean-up that runs already may not know it: it counts for every
+/// partition that is dropped later and for every clean-up that begins later.
+///
+/// Errors: invalid_argument  no reason, an end that is not after the start, a time that no row can have. read_only,
+///         schema_mismatch. Nothing was stored.
+boost::asio::awaitable<RetentionHold> hold_rows(DatabaseManager& db, RetentionHold hold,
+                                                Deadline deadline = Deadline::never());
+
+/// Lets the rows of a hold go; it stays in the list with the time. One that was released before keeps its time.
+///
+/// Errors: invalid_argument  there is no hold of this id. read_only, schema_mismatch.
+boost::asio::awaitable<void> release_hold(DatabaseManager& db, std::int32_t id, Deadline deadline = Deadline::never());
+
+/// The holds that hold, or all that there ever were, by id. Errors: schema_mismatch.
+boost::asio::awaitable<std::vector<RetentionHold>> get_holds(DatabaseManager& db, bool with_released = false,
+                                                             Deadline deadline = Deadline::never());
+
+static_assert(std::is_trivially_copyable_v<RetentionPolicy> && std::is_trivially_copyable_v<RetentionHold>);
+
+}  // namespace marketdb
