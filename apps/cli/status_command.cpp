@@ -54,6 +54,7 @@ void print_exchanges(const DatabaseStatus& status, OutputFormat format) {
                                  {"dataset"},
                                  {format == OutputFormat::table ? "newest" : "newest_age_seconds", FieldKind::number},
                                  {"last_minute_rows", FieldKind::number},
+                                 {format == OutputFormat::table ? "feed" : "feed_age_seconds", FieldKind::number},
                                  {"series", FieldKind::number},
                                  {"stale_series", FieldKind::number}};
     // Of the whole database, so in the summary of people and in each record for programs.
@@ -64,8 +65,9 @@ void print_exchanges(const DatabaseStatus& status, OutputFormat format) {
     std::vector<std::vector<std::string>> records;
     for (const ExchangeStatus& one : status.exchanges) {
         records.push_back({one.exchange.str(), std::string(to_string(one.dataset)), age_cell(one.newest_age, format),
-                           count_cell(one.recent_rows, format), count_cell(one.series, format),
-                           count_cell(one.stale, format)});
+                           count_cell(one.recent_rows, format),
+                           one.feed_age ? age_cell(*one.feed_age, format) : std::string(),
+                           count_cell(one.series, format), count_cell(one.stale, format)});
         if (format == OutputFormat::table) continue;
         records.back().push_back(fmt::format("{}", status.database.bytes));
         records.back().push_back(status.disk ? fmt::format("{}", status.disk->free_bytes) : std::string());

@@ -47,6 +47,9 @@ struct ExchangeStatus {
     std::uint64_t stale = 0;
     std::chrono::microseconds newest_age{0};
     std::uint64_t recent_rows = 0;  ///< Of the last minute.
+    /// Since a feed (see `open_feed`) of the dataset on the exchange last said that it is up; however quiet the market is. Absent: none did
+    /// within a day, or the database keeps no coverage.
+    std::optional<std::chrono::microseconds> feed_age;
 };
 
 /// Room on the disk of the database.
@@ -88,7 +91,7 @@ struct HealthLimits {
 struct HealthFinding {
     Dataset dataset{};
     std::string subject;  ///< `BINANCE_SPOT`, `BINANCE_SPOT:BTC/USDT`; empty: the database.
-    std::string kind;     ///< `stale`, `slow`, `empty`.
+    std::string kind;     ///< `stale`, `ahead` (by more than `max_age`), `slow`, `empty`.
     std::string detail;   ///< `newest row 75 s old, expected at most 60 s`.
 };
 

@@ -1,6 +1,7 @@
 #include <marketdb/format.hpp>
 #include <marketdb/status.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <initializer_list>
 #include <string>
@@ -100,6 +101,13 @@ void write_exchanges(MetricsWriter& out, const DatabaseStatus& status) {
     };
     out.begin("newest_age_seconds", "gauge", "Age of the newest row of an exchange, by event time.");
     for (const ExchangeStatus& one : status.exchanges) add(one, seconds_of(one.newest_age));
+    const auto has_feed = [](const ExchangeStatus& one) { return one.feed_age.has_value(); };
+    if (std::any_of(status.exchanges.begin(), status.exchanges.end(), has_feed)) {
+        out.begin("feed_age_seconds", "gauge", "Since a feed of an exchange last said that it is up.");
+    }
+    for (const ExchangeStatus& one : status.exchanges) {
+        if (one.feed_age) add(one, seconds_of(*one.feed_age));
+    }
     out.begin("last_minute_rows", "gauge", "Rows of an exchange whose event time is within the last minute.");
     for (const ExchangeStatus& one : status.exchanges) add(one, one.recent_rows);
     out.begin("stale_series", "gauge", "Active series of an exchange whose newest row is too old.");

@@ -1,10 +1,7 @@
 #include <marketdb/status.hpp>
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -12,6 +9,7 @@
 
 #include "core/text.hpp"
 #include "manager/access.hpp"
+#include "manager/disk_room.hpp"
 
 namespace marketdb {
 namespace {
@@ -57,17 +55,6 @@ void add_to(std::vector<ExchangeStatus>& exchanges, const SeriesStatus& series) 
     found->recent_rows += series.recent_rows;
 }
 
-std::optional<DiskRoom> disk_room(const Config& config) {
-    if (config.engine != EngineKind::sqlite || config.sqlite_path == ":memory:") return std::nullopt;
-    const std::filesystem::path folder = std::filesystem::absolute(config.sqlite_path).parent_path();
-    struct statvfs found {};
-    if (::statvfs(folder.c_str(), &found) != 0) return std::nullopt;
-    DiskRoom room;
-    room.free_bytes = std::uint64_t{found.f_bavail} * found.f_frsize;
-    room.total_bytes = std::uint64_t{found.f_blocks} * found.f_frsize;
-    return room;
-}
-
 /// The exchanges of the answer; empty: all.
 std::vector<ExchangeId> chosen_exchanges(const cache::ReferenceTable& reference, const std::string& pattern) {
     std::vector<ExchangeId> chosen;
@@ -89,6 +76,27 @@ void name_exchanges(const cache::ReferenceTable& reference, std::vector<Exchange
     std::sort(exchanges.begin(), exchanges.end(), [](const ExchangeStatus& a, const ExchangeStatus& b) {
         return a.exchange != b.exchange ? a.exchange < b.exchange : a.dataset < b.dataset;
     });
+}
+
+/// When the feeds of an exchange were last up.
+awaitable<void> look_at_feeds(Impl& impl, DatabaseStatus& status, std::optional<Dataset> dataset, Deadline deadline) {
+    constexpr std::chrono::days kRecent{1};  // stated in the public header
+    CoverageFilter filter;
+    filter.dataset = dataset;
+    filter.clock = ClockKind::received;
+    filter.start = status.at - kRecent;
+    const std::vector<CoverageClaim> claims = co_await impl.engine().claims(filter, deadline);
+    for (const CoverageClaim& claim : claims) {
+        const Symbol* symbol = impl.reference().find_symbol(claim.symbol);
+        if (claim.kind != CoverageKind::feed || symbol == nullptr) continue;
+        const auto found =
+            std::find_if(status.exchanges.begin(), status.exchanges.end(), [&](const ExchangeStatus& one) {
+                return one.dataset == claim.dataset && one.exchange_id == symbol->exchange_id;
+            });
+        if (found == status.exchanges.end()) continue;
+        const microseconds age = status.at - claim.end;
+        found->feed_age = found->feed_age ? std::min(*found->feed_age, age) : age;
+    }
 }
 
 awaitable<DatabaseStatus> look_at(Impl& impl, StatusOptions options, std::string pattern, Deadline deadline) {
@@ -115,6 +123,7 @@ awaitable<DatabaseStatus> look_at(Impl& impl, StatusOptions options, std::string
         add_to(status.exchanges, series);
     }
     name_exchanges(impl.reference(), status.exchanges);
+    co_await look_at_feeds(impl, status, options.dataset, deadline);
     status.disk = disk_room(impl.config());
     co_return status;
 }
@@ -161,6 +170,16 @@ HealthFinding stale(Dataset dataset, std::string subject, microseconds age, micr
     return finding;
 }
 
+/// Else a row dated ahead would look fresh until then.
+HealthFinding ahead(Dataset dataset, std::string subject, microseconds age) {
+    HealthFinding finding;
+    finding.dataset = dataset;
+    finding.subject = std::move(subject);
+    finding.kind = "ahead";
+    finding.detail = fmt::format("newest row dated {} ahead of now", shown(-age));
+    return finding;
+}
+
 HealthFinding slow(const ExchangeStatus& exchange, double min_rate) {
     HealthFinding finding;
     finding.dataset = exchange.dataset;
@@ -202,14 +221,21 @@ std::vector<HealthFinding> find_unhealthy(const DatabaseManager& db, const Datab
         if (limits.max_age && one.newest_age > *limits.max_age) {
             findings.push_back(stale(one.dataset, one.exchange.str(), one.newest_age, *limits.max_age));
         }
+        if (limits.max_age && one.newest_age < -*limits.max_age) {
+            findings.push_back(ahead(one.dataset, one.exchange.str(), one.newest_age));
+        }
         if (limits.min_rate && static_cast<double>(one.recent_rows) < *limits.min_rate) {
             findings.push_back(slow(one, *limits.min_rate));
         }
     }
     if (!limits.each_series || !limits.max_age) return findings;
     for (const SeriesStatus& one : status.series) {
-        if (!one.is_active || one.age <= *limits.max_age) continue;
-        findings.push_back(stale(one.dataset, subject_of(impl, one), one.age, *limits.max_age));
+        if (!one.is_active) continue;
+        if (one.age > *limits.max_age) {
+            findings.push_back(stale(one.dataset, subject_of(impl, one), one.age, *limits.max_age));
+        } else if (one.age < -*limits.max_age) {
+            findings.push_back(ahead(one.dataset, subject_of(impl, one), one.age));
+        }
     }
     return findings;
 }

@@ -1,3 +1,5 @@
+#include <marketdb/status.hpp>
+
 #include "coverage_fixture.hpp"
 
 /// What is missing: declared, shown by trade ids, or suspected.
@@ -120,6 +122,24 @@ TEST_P(CoverageOfFeeds, AQuietMarketIsCoveredWhileTheFeedIsAlive) {
     EXPECT_EQ(coverage(),
               (Lines{"book-tickers received +0ms .. +2700ms feed", "trades received +0ms .. +2700ms feed"}));
     EXPECT_EQ(claims().size(), 2U);
+}
+
+TEST_P(CoverageOfFeeds, TheStatusSaysWhenOneWasLastUp) {
+    const SymbolId symbol = make_symbol().id;
+    store({quote(symbol, kNoon - 1h, 1, 2)});
+    EXPECT_EQ(wait(get_status(db())).exchanges.at(0).feed_age, std::nullopt);
+    Feed feed = wait(open_feed(db(), quotes_feed(symbol)));
+    wait(feed.up(kNoon - 10s));
+    wait(feed.alive(kNoon - 3s));
+    const DatabaseStatus status = wait(get_status(db()));
+    EXPECT_EQ(status.exchanges.at(0).feed_age, 3s) << "though the last row is an hour old";
+    EXPECT_NE(metrics_text(db(), status)
+                  .find("marketdb_feed_age_seconds{dataset=\"book-tickers\",exchange=\"ALPHA_SPOT\"} 3\n"),
+              std::string::npos);
+    wait(feed.down(kNoon - 1s));
+    EXPECT_EQ(wait(get_status(db())).exchanges.at(0).feed_age, 1s);
+    clock().walk(25h);
+    EXPECT_EQ(wait(get_status(db())).exchanges.at(0).feed_age, std::nullopt) << "none within a day";
 }
 
 TEST_P(CoverageOfFeeds, TheTimeWhileItWasDownOrItsProcessWasDeadIsAGap) {

@@ -120,6 +120,19 @@ TEST_P(Status, FindingsSayWhatWasExpected) {
     EXPECT_EQ(lines_of(find_unhealthy(db(), status, limits)), Lines{});
 }
 
+TEST_P(Status, ARowDatedAheadDoesNotLookFresh) {
+    const Symbol btc = make_symbol("BTC", "USDT", "ALPHA_SPOT");
+    store({quote(btc.id, kNoon + 61s, 1, 2)});
+    HealthLimits limits;
+    limits.max_age = 60s;
+    limits.each_series = true;
+    EXPECT_EQ(lines_of(find_unhealthy(db(), wait(get_status(db())), limits)),
+              (Lines{"ahead ALPHA_SPOT: newest row dated 61 s ahead of now",
+                     "ahead ALPHA_SPOT:BTC/USDT: newest row dated 61 s ahead of now"}));
+    limits.max_age = 61s;
+    EXPECT_EQ(lines_of(find_unhealthy(db(), wait(get_status(db())), limits)), Lines{});
+}
+
 TEST_P(Status, WrongOptionsSayWhatWasExpected) {
     StatusOptions options;
     options.max_age = 0us;
