@@ -86,6 +86,7 @@ check "coroutines (GCC 12)" tools/checks/coroutines.py
 check "calls of libpq that block" tools/checks/blocking.py
 check "contracts in public headers" tools/checks/headers.py
 check "unfinished words, machine paths, overlong sources" tools/checks/words.py
+check "tests that the parity page names" tools/checks/parity.py
 check "shell scripts" scripts
 if [[ $mode != --quick && $mode != --fix ]]; then
     check "public headers compile alone" headers_compile

@@ -42,6 +42,9 @@ expect bad words docs/sample.md <<<"cd /ho""me/somebody/marketdb"
 expect bad words src/core/sample.cpp < <(yes '// A line.' | head -501)
 expect good words docs/sample.md <<<'What is done is done; see https://example.org/home/page.'
 
+expect bad parity docs/parity.md <<<'| old | new | Suite.Nowhere |'
+expect good parity docs/parity.md <<<'| old | new | missing |'
+
 expect bad blocking src/storage/postgres/sample.cpp <<<'Result answer(PQexec(link, "SELECT 1"));'
 expect bad blocking src/storage/postgres/sample.cpp <<<'PQcancel(stop, words, 256);'
 expect good blocking src/storage/postgres/link.cpp <<<'PQcancel(stop, words, 256);  // not PQexec(link, "SELECT 1")'

@@ -106,7 +106,7 @@ int run_gaps(const GlobalOptions& global, const CoverageArguments& arguments, co
         search.symbol = symbol;
         if (search.silence.count() > 0) note_uncovered(session, search);
     }
-    return kOk;
+    return printer.records() == 0 ? kOk : kFailure;
 }
 
 }  // namespace marketdb::cli

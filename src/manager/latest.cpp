@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/refuse.hpp"
 #include "manager/impl.hpp"
 
 namespace marketdb {
@@ -46,6 +47,7 @@ awaitable<void> DatabaseManager::Impl::ask_latest(const Table& table, const std:
 template <class Row>
 awaitable<std::vector<Latest<Row>>> DatabaseManager::Impl::get_latest(OwnedSeriesFilter series, LatestFilter filter,
                                                                       Deadline deadline) {
+    core::refuse(filter.max_age.count() < 0, "max_age: expected a length of time, or 0 for any age");
     const Table& table = storage::table_of<Row>();
     const std::vector<SeriesKey> chosen = co_await choose(table, series, deadline);
     std::vector<Latest<Row>> result;

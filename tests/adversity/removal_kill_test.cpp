@@ -132,6 +132,18 @@ class KilledProgram : public CliTest {
     [[nodiscard]] std::vector<std::string> undo_import() const {
         return {"imports", "undo", std::to_string(static_cast<std::int32_t>(import_))};
     }
+    /// Everything is old; the rows of the other source are held.
+    void clean_up_under_kills() {
+        {
+            DatabaseManager db(config());
+            db.wait(db.initialize());
+            RetentionHold hold;
+            hold.start = time_of(kRows);
+            hold.reason = "audit";
+            db.wait(hold_rows(db, hold));
+        }
+        remove_under_kills({"cleanup", "--older-than", "1d"});
+    }
     const std::vector<std::string> delete_import_{"delete", "quotes", "ALPHA_SPOT:BTC/USDT", "--to",
                                                   "2024-08-08T13:23:20Z"};
 
@@ -188,6 +200,7 @@ class RemovalKill : public KilledProgram {
 
 TEST_F(RemovalKill, ADeleteLeavesWhatIsWholeAndTheNextGoesOn) { remove_under_kills(delete_import_); }
 TEST_F(RemovalKill, AnUndoLeavesWhatIsWholeAndTheNextGoesOn) { remove_under_kills(undo_import()); }
+TEST_F(RemovalKill, ACleanUpLeavesWhatIsWholeAndTheNextGoesOn) { clean_up_under_kills(); }
 
 class RemovalKillPostgres : public KilledProgram {
  protected:
@@ -207,6 +220,7 @@ class RemovalKillPostgres : public KilledProgram {
 
 TEST_F(RemovalKillPostgres, ADeleteLeavesWhatIsWholeAndTheNextGoesOn) { remove_under_kills(delete_import_); }
 TEST_F(RemovalKillPostgres, AnUndoLeavesWhatIsWholeAndTheNextGoesOn) { remove_under_kills(undo_import()); }
+TEST_F(RemovalKillPostgres, ACleanUpLeavesWhatIsWholeAndTheNextGoesOn) { clean_up_under_kills(); }
 
 class BackupKill : public RemovalKill {
  protected:

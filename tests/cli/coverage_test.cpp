@@ -62,12 +62,18 @@ TEST_F(CoverageCommands, DeclaredTimeAndGapsAreShown) {
               "dataset       series                 month    1   5    10   15   20   25   30\n"
               "book-tickers  BINANCE_SPOT:BTC/USDT  2024-08  #!#....+.......................\n"
               "# whole day  + part of it  ! with a declared gap  . nothing known (days of UTC)\n");
-    const json gaps = json::parse(answer({"gaps", "quotes", "BINANCE_SPOT:BTC/USDT", "--json"}));
+    const Outcome found = run({"gaps", "quotes", "BINANCE_SPOT:BTC/USDT", "--json"});
+    EXPECT_EQ(found.code, 1) << "gaps are findings";
+    const json gaps = json::parse(found.out);
     ASSERT_EQ(gaps.size(), 1U);
     EXPECT_EQ(gaps[0].at("evidence"), "declared");
     EXPECT_EQ(gaps[0].at("start"), "2024-08-02T10:00:00.000000Z");
     EXPECT_EQ(gaps[0].at("seconds"), 300);
     EXPECT_TRUE(gaps[0].at("missing").is_null());
+    const Outcome before =
+        run({"gaps", "quotes", "BINANCE_SPOT:BTC/USDT", "--from", "2024-08-02T09:00Z", "--to", "2024-08-02T10:00Z"});
+    EXPECT_EQ(before.code, 0) << before.out << before.err;
+    EXPECT_NE(before.err.find("no gap was found"), std::string::npos) << before.err;
 }
 
 TEST_F(CoverageCommands, GapsFindsHolesInTradeIdsAndSilences) {
@@ -79,7 +85,7 @@ TEST_F(CoverageCommands, GapsFindsHolesInTradeIdsAndSilences) {
     }
     write_file("trades.csv", trades);
     answer({"import", "trades.csv"});
-    const json gaps = json::parse(answer({"gaps", "trades", "BINANCE_SPOT:BTCUSDT", "--silence", "300ms", "--json"}));
+    const json gaps = json::parse(run({"gaps", "trades", "BINANCE_SPOT:BTCUSDT", "--silence", "300ms", "--json"}).out);
     ASSERT_EQ(gaps.size(), 2U);
     EXPECT_EQ(gaps[0].at("evidence"), "silence");
     EXPECT_EQ(gaps[0].at("seconds"), 0.4);

@@ -44,6 +44,15 @@ class BadInputFixture : public EngineTest {
 class BadInput : public BadInputFixture {};
 INSTANTIATE_TEST_SUITE_P(On, BadInput, ::testing::ValuesIn(all_engines()), engine_name);
 
+TEST_P(BadInput, AnAgeBelowZeroIsRefused) {
+    LatestFilter filter;
+    filter.max_age = -1us;
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().get_latest_book_tickers(filter))); },
+                 {"max_age"});
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().get_latest_balances(filter))); },
+                 {"max_age"});
+}
+
 TEST_P(BadInput, ABadBookTickerIsRefusedWithRowColumnAndValueAndNothingIsStored) {
     const SymbolId symbol = make_symbol().id;
     const std::vector<Spoiled<BookTicker>> table{

@@ -1,4 +1,10 @@
 #include <algorithm>
+#include <array>
+#include <barrier>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "engine_fixture.hpp"
 #include "support/child_process.hpp"
@@ -372,19 +378,35 @@ TEST_P(ReferenceOfOthers, AChangedRowIsANewObjectAndTheOldOneStaysReadable) {
     EXPECT_EQ(before->exchange_symbol, "BTCUSDT");
 }
 
-TEST_P(ReferenceOfOthers, TwoManagersThatEnsureTheSameEndWithOneRow) {
-    const auto first = open(config());
-    const auto second = open(config());
-    const Exchange here = first->wait(first->ensure_exchange("ALPHA_SPOT"));
-    const Exchange there = second->wait(second->ensure_exchange("ALPHA_SPOT"));
-    EXPECT_EQ(here.id, there.id);
-    Symbol symbol;
-    symbol.exchange_id = here.id;
-    symbol.symbol_base = "BTC";
-    symbol.symbol_quote = "USDT";
-    symbol.exchange_symbol = "BTCUSDT";
-    EXPECT_EQ(first->wait(first->ensure_symbol(symbol)).id, second->wait(second->ensure_symbol(symbol)).id);
-    EXPECT_EQ(second->wait(second->get_database_stats()).symbols, 1U);
+TEST_P(ReferenceOfOthers, ManagersThatEnsureTheSameAtOnceAllGetTheSameRows) {
+    constexpr int kManagers = 4;
+    constexpr int kRounds = 20;
+    std::vector<std::unique_ptr<DatabaseManager>> managers;
+    for (int i = 0; i < kManagers; ++i) managers.push_back(open(config()));
+    std::barrier together(kManagers);
+    std::array<std::vector<std::int32_t>, kManagers> ids;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kManagers; ++i) {
+        threads.emplace_back([&, i] {
+            DatabaseManager& mine = *managers[static_cast<std::size_t>(i)];
+            for (int round = 0; round < kRounds; ++round) {
+                together.arrive_and_wait();
+                const std::string exchange = "EXCHANGE" + std::to_string(round / 4) + "_SPOT";
+                Symbol symbol;
+                symbol.exchange_id = mine.wait(mine.ensure_exchange(exchange)).id;
+                symbol.symbol_base = "BASE" + std::to_string(round);
+                symbol.symbol_quote = "USDT";
+                symbol.exchange_symbol = symbol.symbol_base.str() + "USDT";
+                ids[static_cast<std::size_t>(i)].push_back(
+                    static_cast<std::int32_t>(mine.wait(mine.ensure_symbol(symbol)).id));
+            }
+        });
+    }
+    for (std::thread& one : threads) one.join();
+    for (const auto& of_one : ids) EXPECT_EQ(of_one, ids[0]);
+    const DatabaseStats stats = managers[0]->wait(managers[0]->get_database_stats());
+    EXPECT_EQ(stats.symbols, std::uint64_t{kRounds});
+    EXPECT_EQ(stats.exchanges, std::uint64_t{kRounds / 4});
 }
 
 }  // namespace

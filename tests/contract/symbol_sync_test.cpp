@@ -94,6 +94,20 @@ TEST_P(SymbolSync, SizesAreUpdatedAndWhatIsDelistedOrComesBackIsNoted) {
     EXPECT_FALSE(gateio("ADA_USDT").is_active);
 }
 
+TEST_P(SymbolSync, AFinerTickIsTakenOver) {
+    sync({instrument("BTC_USDT"), instrument("ETH_USDT")});
+    std::string finer = instrument("ETH_USDT");
+    const std::string_view digits = R"("precision":2)";
+    finer.replace(finer.find(digits), digits.size(), R"("precision":4)");
+    const SyncReport report = sync({instrument("BTC_USDT"), finer});
+    EXPECT_EQ(report.updated, (Lines{"ETH/USDT (ETH_USDT)"}));
+    EXPECT_EQ(gateio("ETH_USDT").precision_price, 4);
+    if (db().keeps_contracts()) {
+        EXPECT_EQ(gateio("ETH_USDT").tick_size, 0.0001);
+    }
+    EXPECT_EQ(gateio("BTC_USDT").precision_price, 2);
+}
+
 TEST_P(SymbolSync, ADryRunWritesNothing) {
     SyncOptions dry;
     dry.dry_run = true;
