@@ -69,6 +69,8 @@ void describe_spread(CLI::App& app, CommandLine& line) {
         ->type_name("[E=]BPS")
         ->allow_extra_args(false)
         ->group("Spreads");
+    spread->add_flag("--coverage", compare.with_coverage,
+                     "Say how much of the time is known to be complete, of each series");
     spread->add_flag("--now", compare.now, "Between the newest quotes of one pair on different exchanges")
         ->group("Now");
     spread->add_option("--min-bps", compare.min_bps, "Only spreads of this or more (0)")

@@ -97,6 +97,7 @@ struct CompareArguments {
     bool each_change = false;
     std::optional<double> threshold;  ///< spread
     std::vector<std::string> fees;    ///< spread
+    bool with_coverage = false;       ///< spread
     bool now = false;                 ///< spread
     std::optional<double> min_bps;    ///< spread --now
     std::string max_age;              ///< spread --now

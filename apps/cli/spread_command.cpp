@@ -113,6 +113,14 @@ void print_charts(const Comparison& comparison, const SpreadReport& report) {
     }
 }
 
+void note_coverage(const Comparison& comparison, const SpreadReport& report) {
+    if (report.coverage.empty()) note("nothing is known of how complete the quotes are");
+    for (std::size_t i = 0; i < report.coverage.size(); ++i) {
+        note(fmt::format("{}: {:.1f} % of the time is known to be complete", comparison.names().at(i),
+                         report.coverage[i].share() * 100));
+    }
+}
+
 int print_over_time(Session& session, const Comparison& comparison, const CompareArguments& arguments) {
     const OutputFormat format = arguments.flags.format();
     const bool has_charts = format == OutputFormat::table && terminal().output_is_terminal;
@@ -120,6 +128,7 @@ int print_over_time(Session& session, const Comparison& comparison, const Compar
     options.alignment = comparison.alignment();
     options.fees_bps = comparison.fees();
     options.threshold_bps = arguments.threshold.value_or(0);
+    options.with_coverage = arguments.with_coverage;
     if (has_charts) options.stretches = std::max(terminal().columns, kChartLabels + 10) - kChartLabels;
     const SpreadReport report = session.impl().run(get_spreads(session.impl().manager, std::move(options)));
 
@@ -131,6 +140,7 @@ int print_over_time(Session& session, const Comparison& comparison, const Compar
     if (has_charts) print_charts(comparison, report);
     output().flush();
     note_left_out(report.without_received_at, true);
+    if (arguments.with_coverage) note_coverage(comparison, report);
     const bool is_empty =
         std::all_of(report.pairs.begin(), report.pairs.end(), [](const SpreadStats& one) { return one.samples == 0; });
     if (is_empty) comparison.explain_empty_answer(session);

@@ -37,6 +37,7 @@ struct BarOptions {
     /// Intervals count as empty from `start` (absent: the first row) to `end` (absent: the last row). `fill` looks for the last
     /// row before `start` too; before the first row of all there is nothing to fill with.
     EmptyIntervals empty = EmptyIntervals::skip;
+    bool with_coverage = false;  ///< Say how complete the rows are; see `Bars::coverage`. Readers do not.
 };
 
 /// The first, greatest, least and last number of an interval. All absent if there was none.
@@ -75,6 +76,9 @@ template <class Bar>
 struct Bars {
     std::vector<Bar> bars;
     std::uint64_t without_received_at = 0;  ///< Rows left out because the received clock was asked for.
+    /// How much of the time asked is known to be complete, on the chosen clock: from `start` (absent: the start of the first bar) to
+    /// `end` (absent: the end of the last one). Only if asked for; not where the database keeps no coverage.
+    std::optional<CoverageShare> coverage;
 };
 
 /// Reads bars in batches of bounded memory, whatever the number of rows and intervals. No transaction stays open between two

@@ -43,19 +43,7 @@ boost::asio::awaitable<std::vector<CoverageClaim>> get_declared_gaps(DatabaseMan
 boost::asio::awaitable<std::vector<CoverageClaim>> get_coverage_claims(DatabaseManager& db, CoverageFilter filter = {},
                                                                        Deadline deadline = {});
 
-/// How much of a time is covered.
-struct CoverageShare {
-    std::chrono::microseconds asked{0};
-    std::chrono::microseconds covered{0};
-
-    /// From 0 to 1.
-    [[nodiscard]] double share() const noexcept {
-        return asked.count() > 0 ? static_cast<double>(covered.count()) / static_cast<double>(asked.count()) : 0;
-    }
-    [[nodiscard]] bool is_complete() const noexcept { return asked.count() > 0 && covered == asked; }
-};
-
-/// How complete the rows of a series are in [start, end), both of which are needed: what to ask beside a history, bars or spreads.
+/// How complete the rows of a series are in [start, end), both of which are needed: what a history, bars and spreads return too if asked to.
 /// Without a clock in the filter: by event time. Errors and cost: as `get_coverage`.
 boost::asio::awaitable<CoverageShare> get_coverage_share(DatabaseManager& db, CoverageFilter filter,
                                                          Deadline deadline = {});

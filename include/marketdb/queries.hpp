@@ -85,6 +85,19 @@ struct HistoryFilter {
     std::chrono::microseconds every{0};  ///< > 0: only the last row of each bucket; buckets are multiples since 1970.
     std::uint64_t limit = 0;             ///< 0: no limit. Else the first so many in `order`.
     RowKey after;                        ///< Go on after this row in `order`.
+    bool with_coverage = false;          ///< Say how complete the answer is; see `History::coverage`. Readers do not.
+};
+
+/// How much of a time is covered.
+struct CoverageShare {
+    std::chrono::microseconds asked{0};
+    std::chrono::microseconds covered{0};
+
+    /// From 0 to 1.
+    [[nodiscard]] double share() const noexcept {
+        return asked.count() > 0 ? static_cast<double>(covered.count()) / static_cast<double>(asked.count()) : 0;
+    }
+    [[nodiscard]] bool is_complete() const noexcept { return asked.count() > 0 && covered == asked; }
 };
 
 /// Rows in order: by time of the chosen clock, then symbol, then sequence (trades: then trade_id).
@@ -93,6 +106,10 @@ struct History {
     std::vector<Row> rows;
     bool truncated = false;                 ///< `limit` cut the answer; go on with `after = key_of(rows.back())`.
     std::uint64_t without_received_at = 0;  ///< Rows left out because the received clock was asked for.
+    /// How much of the time asked is known to be complete (see coverage.hpp), on the chosen clock, all chosen series that have rows
+    /// together: from `start` (absent: the first row of the answer) to `end` (absent: its last row, included), whether `limit`
+    /// cut the answer or not. Only if asked for; not of balances, nor where the database keeps no coverage.
+    std::optional<CoverageShare> coverage;
 };
 
 /// Chooses the newest rows.
@@ -102,7 +119,7 @@ struct LatestFilter {
         -1};  ///< The database is asked when memory learned the row longer ago. < 0: the
               ///< configuration's latest_ttl. 0: always.
     std::chrono::microseconds max_age{
-        0};                   ///< > 0: leave out rows that are older (now minus received_at, else timestamp).
+        0};  ///< > 0: leave out rows that are older (now minus received_at, else timestamp). Never < 0.
     std::uint64_t limit = 0;  ///< 0: no limit.
 };
 
@@ -213,6 +230,7 @@ struct CleanupResult {
     std::uint64_t balances_staying = 0;
     /// By `Dataset`: of the rows before it some or all went, of the others none. Absent: nothing of the dataset was to go.
     std::array<Timestamp, 4> cutoffs{kNoTime, kNoTime, kNoTime, kNoTime};
+};
 };
 
 /// What a dataset holds.

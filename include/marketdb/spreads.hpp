@@ -27,9 +27,10 @@ struct SpreadOptions {
 
     AlignmentOptions alignment;  ///< Two series or more; every ordered pair of them is looked at.
     std::vector<double>
-        fees_bps;               ///< Of the series, in their order, in basis points; below 0 is a rebate. Empty: none.
-    double threshold_bps = 0;   ///< For `above`.
-    std::size_t stretches = 0;  ///< So many equal stretches of the time get a mean each, 0 to 10,000.
+        fees_bps;                ///< Of the series, in their order, in basis points; below 0 is a rebate. Empty: none.
+    double threshold_bps = 0;    ///< For `above`.
+    std::size_t stretches = 0;   ///< So many equal stretches of the time get a mean each, 0 to 10,000.
+    bool with_coverage = false;  ///< Say how complete the quotes are; see `SpreadReport::coverage`.
 };
 
 /// The spread of one ordered pair over time. Numbers of no sample are absent.
@@ -68,6 +69,9 @@ struct SpreadReport {
     Timestamp first = kNoTime;  ///< The first instant.
     Timestamp last = kNoTime;
     std::uint64_t without_received_at = 0;  ///< Rows left out because they have no place on the received clock.
+    /// Of each series in their order: how much of the time from the first instant to the last is known to be complete, on the chosen
+    /// clock. Empty unless asked for, and where the database keeps no coverage or there is less than two instants.
+    std::vector<CoverageShare> coverage;
 };
 
 /// Measures the spreads of all ordered pairs of series at the chosen instants.

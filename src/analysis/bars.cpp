@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <marketdb/coverage.hpp>
+
 #include "analysis/bar_builder.hpp"
 #include "analysis/operation.hpp"
 #include "analysis/series_rows.hpp"
@@ -132,8 +134,11 @@ BarReader<TradeBar> read_trade_bars(DatabaseManager& db, BarOptions options) {
 
 namespace {
 
+constexpr Dataset dataset_of(const QuoteBar*) { return Dataset::book_tickers; }
+constexpr Dataset dataset_of(const TradeBar*) { return Dataset::trades; }
+
 template <class Bar>
-awaitable<Bars<Bar>> collect(BarReader<Bar> reader, Deadline deadline) {
+awaitable<Bars<Bar>> collect(DatabaseManager& db, BarReader<Bar> reader, BarOptions options, Deadline deadline) {
     Bars<Bar> all;
     for (;;) {
         const std::vector<Bar> bars = co_await reader.next(kBatchBars, deadline);
@@ -145,17 +150,31 @@ awaitable<Bars<Bar>> collect(BarReader<Bar> reader, Deadline deadline) {
         all.bars.insert(all.bars.end(), bars.begin(), bars.end());
     }
     all.without_received_at = reader.without_received_at();
+    if (!options.with_coverage || !keeps_coverage(db)) co_return all;
+    CoverageFilter filter;
+    filter.dataset = dataset_of(static_cast<const Bar*>(nullptr));
+    filter.symbol = options.symbol;
+    filter.clock = options.clock;
+    filter.start = options.start;
+    filter.end = options.end;
+    if (!all.bars.empty()) {
+        if (!is_present(filter.start)) filter.start = all.bars.front().start;
+        if (!is_present(filter.end)) filter.end = all.bars.back().start + options.every;
+    }
+    all.coverage = CoverageShare{};
+    const bool is_bound = is_present(filter.start) && is_present(filter.end) && filter.start < filter.end;
+    if (is_bound) all.coverage = co_await get_coverage_share(db, filter, deadline);
     co_return all;
 }
 
 }  // namespace
 
 awaitable<Bars<QuoteBar>> get_quote_bars(DatabaseManager& db, BarOptions options, Deadline deadline) {
-    return collect(read_quote_bars(db, options), analysis::resolved(db, deadline));
+    return collect(db, read_quote_bars(db, options), options, analysis::resolved(db, deadline));
 }
 
 awaitable<Bars<TradeBar>> get_trade_bars(DatabaseManager& db, BarOptions options, Deadline deadline) {
-    return collect(read_trade_bars(db, options), analysis::resolved(db, deadline));
+    return collect(db, read_trade_bars(db, options), options, analysis::resolved(db, deadline));
 }
 
 }  // namespace marketdb

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <marketdb/coverage.hpp>
 #include <marketdb/error.hpp>
 #include <marketdb/spreads.hpp>
 
@@ -50,7 +51,20 @@ boost::asio::awaitable<SpreadReport> measure(DatabaseManager& db, AlignedReader 
         is_last = batch.instants.empty();
         tally.add(batch);
     }
-    co_return tally.report();
+    SpreadReport report = tally.report();
+    const bool has_time = report.instants > 1 && report.first < report.last;
+    if (!options.with_coverage || !has_time || !keeps_coverage(db)) co_return report;
+    for (const SymbolId series : options.alignment.series) {
+        CoverageFilter filter;
+        filter.dataset = Dataset::book_tickers;
+        filter.symbol = series;
+        filter.clock = options.alignment.clock;
+        filter.start = report.first;
+        filter.end = report.last;
+        const CoverageShare share = co_await get_coverage_share(db, filter, deadline);
+        report.coverage.push_back(share);
+    }
+    co_return report;
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ HistoryPlan plan_history(const Table& table, const HistoryFilter& filter) {
     plan.clock = filter.clock;
     plan.every = filter.every;
     plan.limit = filter.limit;
+    plan.with_coverage = filter.with_coverage;
     if (is_present(filter.after.timestamp)) {
         refuse(filter.clock == ClockKind::received && !is_present(filter.after.received_at),
                "after: reading by the received clock goes on after a row that has received_at");

@@ -30,6 +30,7 @@ struct HistoryPlan {
     std::chrono::microseconds every{0};
     std::uint64_t limit = 0;
     std::optional<RowKey> after;
+    bool with_coverage = false;
 };
 
 /// What the filter asks for; its series are yet to be chosen.

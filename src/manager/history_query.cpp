@@ -2,6 +2,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/intervals.hpp"
+#include "manager/coverage_share.hpp"
 #include "manager/impl.hpp"
 
 namespace marketdb {
@@ -17,6 +19,21 @@ void keep_stored(std::vector<SeriesKey>& series, const std::vector<SeriesInfo>& 
     std::transform(known.begin(), known.end(), stored.begin(), [](const SeriesInfo& one) { return one.series; });
     std::sort(stored.begin(), stored.end());
     std::erase_if(series, [&](const SeriesKey& one) { return !std::binary_search(stored.begin(), stored.end(), one); });
+}
+
+/// The time that was asked for; where it has no bound, that of the answer. Empty: there is none.
+template <class Row>
+core::Interval time_of(const HistoryPlan& plan, const std::vector<Row>& rows) {
+    core::Interval time{plan.start, plan.end};
+    const bool is_bound = is_present(time.start) && is_present(time.end);
+    if (is_bound) return time;
+    if (rows.empty()) return {kMinTime, kMinTime};
+    const AnswerOrder order(*plan.table, plan.clock, false);
+    const Timestamp one = order.time(reinterpret_cast<const std::byte*>(&rows.front()));
+    const Timestamp other = order.time(reinterpret_cast<const std::byte*>(&rows.back()));
+    if (!is_present(time.start)) time.start = std::min(one, other);
+    if (!is_present(time.end)) time.end = std::max(one, other) + std::chrono::microseconds(1);
+    return time;
 }
 
 }  // namespace
@@ -48,10 +65,29 @@ awaitable<HistoryStream> DatabaseManager::Impl::open_history(HistoryPlan plan, O
     co_return stream;
 }
 
+awaitable<CoverageShare> DatabaseManager::Impl::coverage_of(const HistoryPlan& plan, core::Interval time,
+                                                            Deadline deadline) {
+    CoverageShare all;
+    if (time.start >= time.end) co_return all;
+    for (const SeriesKey& series : plan.series) {
+        CoverageFilter filter;
+        filter.dataset = plan.table->dataset;
+        filter.symbol = SymbolId{series.id};
+        filter.clock = plan.clock;
+        filter.start = time.start;
+        filter.end = time.end;
+        const CoverageShare one = co_await read_coverage_share(*engine_, filter, deadline);
+        all.asked += one.asked;
+        all.covered += one.covered;
+    }
+    co_return all;
+}
+
 template <class Row>
 awaitable<History<Row>> DatabaseManager::Impl::get_history(HistoryPlan plan, OwnedSeriesFilter series,
                                                            Deadline deadline) {
     const std::uint64_t limit = plan.limit;
+    const bool with_coverage = plan.with_coverage;
     HistoryStream stream = co_await open_history(std::move(plan), std::move(series), deadline);
     History<Row> history;
     VectorSink<Row> sink(history.rows);
@@ -64,6 +100,11 @@ awaitable<History<Row>> DatabaseManager::Impl::get_history(HistoryPlan plan, Own
         history.truncated = true;
     }
     history.without_received_at = stream.without_received_at();
+    if (!with_coverage || !engine_->capabilities().keeps_coverage) co_return history;
+    const HistoryPlan& asked = stream.plan();
+    if (asked.table->dataset == Dataset::balances) co_return history;
+    const core::Interval time = time_of(asked, history.rows);
+    history.coverage = co_await coverage_of(asked, time, deadline);
     co_return history;
 }
 

@@ -20,6 +20,7 @@
 
 #include "cache/latest_cache.hpp"
 #include "cache/reference_table.hpp"
+#include "core/intervals.hpp"
 #include "manager/history.hpp"
 #include "manager/io_thread.hpp"
 #include "manager/periodic_task.hpp"
@@ -167,6 +168,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<HistoryStream> open_history(HistoryPlan plan, OwnedSeriesFilter series, Deadline deadline);
     template <class Row>
     awaitable<History<Row>> get_history(HistoryPlan plan, OwnedSeriesFilter series, Deadline deadline);
+    /// Of all series of the plan together.
+    awaitable<CoverageShare> coverage_of(const HistoryPlan& plan, core::Interval time, Deadline deadline);
     /// Checks the filter at the call. Errors: invalid_argument.
     template <class Row>
     awaitable<History<Row>> history(const HistoryFilter& filter, Deadline deadline);

@@ -1,4 +1,6 @@
+#include <marketdb/bars.hpp>
 #include <marketdb/removal.hpp>
+#include <marketdb/spreads.hpp>
 
 #include "coverage_fixture.hpp"
 
@@ -48,6 +50,79 @@ TEST_P(Coverage, SourcesClocksAndSeriesStayApartAndComeTogetherWhenAsked) {
     EXPECT_EQ(share.asked, 3500ms);
     EXPECT_EQ(share.covered, 1500ms);
     EXPECT_FALSE(share.is_complete());
+}
+
+TEST_P(Coverage, AHistorySaysHowCompleteItIsIfAsked) {
+    const SymbolId symbol = make_symbol().id;
+    const SymbolId other = make_symbol("ETH").id;
+    store_covered({quote(symbol, kNoon, 1, 2), quote(symbol, kNoon + 1s, 1, 2), quote(symbol, kNoon + 4s, 1, 2)},
+                  {claim(symbol, kNoon, kNoon + 2s)});
+    HistoryFilter filter;
+    EXPECT_FALSE(wait(db().get_book_ticker_history(filter)).coverage.has_value());
+    filter.with_coverage = true;
+    const History<BookTicker> whole = wait(db().get_book_ticker_history(filter));
+    EXPECT_EQ(whole.coverage->asked, 4s + 1us) << "from the first row to the last";
+    EXPECT_EQ(whole.coverage->covered, 2s);
+    filter.order = Order::descending;
+    EXPECT_EQ(wait(db().get_book_ticker_history(filter)).coverage->asked, 4s + 1us);
+    filter.start = kNoon + 1s;
+    filter.end = kNoon + 5s;
+    EXPECT_EQ(wait(db().get_book_ticker_history(filter)).coverage->share(), 0.25);
+    filter.clock = ClockKind::received;
+    EXPECT_EQ(wait(db().get_book_ticker_history(filter)).coverage->covered, 0s) << "nothing is claimed on that clock";
+    filter.clock = ClockKind::event;
+    store_covered({quote(other, kNoon, 1, 2)}, {claim(other, kNoon, kNoon + 60s)});
+    const History<BookTicker> both = wait(db().get_book_ticker_history(filter));
+    EXPECT_EQ(both.coverage->asked, 8s);
+    EXPECT_EQ(both.coverage->covered, 5s);
+    HistoryFilter empty;
+    empty.with_coverage = true;
+    EXPECT_EQ(wait(db().get_trade_history(empty)).coverage->asked, 0s);
+    EXPECT_FALSE(wait(db().get_balance_history(empty)).coverage.has_value());
+}
+
+TEST_P(Coverage, BarsSayHowCompleteTheirRowsAreIfAsked) {
+    const SymbolId symbol = make_symbol().id;
+    store_covered({quote(symbol, kNoon, 1, 2), quote(symbol, kNoon + 3s, 1, 2)}, {claim(symbol, kNoon, kNoon + 1s)});
+    BarOptions options;
+    options.symbol = symbol;
+    options.every = 1s;
+    EXPECT_FALSE(wait(get_quote_bars(db(), options)).coverage.has_value());
+    options.with_coverage = true;
+    EXPECT_EQ(wait(get_quote_bars(db(), options)).coverage->share(), 0.25) << "one second of four";
+    options.end = kNoon + 2s;
+    EXPECT_EQ(wait(get_quote_bars(db(), options)).coverage->share(), 0.5);
+    EXPECT_EQ(wait(get_trade_bars(db(), options)).coverage->asked, 0s) << "there are no trades";
+}
+
+TEST_P(Coverage, SpreadsSayHowCompleteEachSeriesIsIfAsked) {
+    const SymbolId symbol = make_symbol().id;
+    const SymbolId other = make_symbol("BTC", "USDT", "BETA_SPOT").id;
+    store_covered({quote(symbol, kNoon, 1, 2), quote(symbol, kNoon + 4s, 1, 2), quote(other, kNoon, 1, 2),
+                   quote(other, kNoon + 4s, 1, 2)},
+                  {claim(symbol, kNoon, kNoon + 5s), claim(other, kNoon + 3s, kNoon + 5s)});
+    SpreadOptions options;
+    options.alignment.series = {symbol, other};
+    options.alignment.every = 1s;
+    options.alignment.clock = ClockKind::event;
+    EXPECT_TRUE(wait(get_spreads(db(), options)).coverage.empty());
+    options.with_coverage = true;
+    const SpreadReport report = wait(get_spreads(db(), options));
+    ASSERT_EQ(report.coverage.size(), 2U);
+    EXPECT_TRUE(report.coverage[0].is_complete());
+    EXPECT_EQ(report.coverage[1].share(), 0.25);
+}
+
+TEST_P(CoverageAnywhere, WhereNoneIsKeptNothingIsSaidOfIt) {
+    const SymbolId symbol = make_symbol().id;
+    store({quote(symbol, kNoon, 1, 2)});
+    HistoryFilter filter;
+    filter.with_coverage = true;
+    EXPECT_EQ(wait(db().get_book_ticker_history(filter)).coverage.has_value(), target().can.own_tables);
+    BarOptions bars;
+    bars.symbol = symbol;
+    bars.with_coverage = true;
+    EXPECT_EQ(wait(get_quote_bars(db(), bars)).coverage.has_value(), target().can.own_tables);
 }
 
 TEST_P(Coverage, RowsThatAreRefusedTakeTheirClaimWithThem) {
