@@ -44,6 +44,8 @@ int run_retention_show(const GlobalOptions& global, const RetentionArguments& ar
 int run_retention_set(const GlobalOptions& global, const RetentionArguments& arguments);
 int run_retention_hold(const GlobalOptions& global, const RetentionArguments& arguments);
 int run_retention_release(const GlobalOptions& global, const RetentionArguments& arguments);
+int run_retention_forecast(const GlobalOptions& global, const MaintainArguments& arguments);
+int run_maintain(const GlobalOptions& global, const MaintainArguments& arguments);
 int run_cleanup(const GlobalOptions& global, const CleanupArguments& arguments);
 int run_migrate_status(const GlobalOptions& global, const MigrateOptions& options);
 int run_migrate_plan(const GlobalOptions& global, const MigrateOptions& options);

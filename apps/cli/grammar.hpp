@@ -28,6 +28,7 @@ struct CommandLine {
     InitOptions init;
     CleanupArguments cleanup;
     RetentionArguments retention;
+    MaintainArguments maintain;
     StatusArguments status;
     RemovalArguments removal;
     BackupArguments backup;

@@ -27,7 +27,7 @@ void describe_coverage(CLI::App& app, CommandLine& line);
 void describe_comparison(CLI::App& app, CommandLine& line);
 /// The commands that say how a database does, and take rows out again.
 void describe_operation(CLI::App& app, CommandLine& line);
-/// retention set, show, hold, release
+/// retention set, show, hold, release, forecast; maintain
 void describe_retention(CLI::App& app, CommandLine& line);
 
 }  // namespace marketdb::cli

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -65,8 +66,10 @@ ImportList list_files(const std::vector<std::string>& paths, ImportReporter& rep
     return all;
 }
 
-ImportReport import_one(Session& session, const std::filesystem::path& file, ImportOptions options, ImportBar& bar) {
+ImportReport import_one(Session& session, const std::filesystem::path& file, ImportOptions options, ImportBar& bar,
+                        ImportReporter& reporter) {
     options.on_progress = [&bar](const ImportProgress& progress) { bar.show(progress); };
+    options.on_warning = [&reporter](std::string_view warning) { reporter.warn_early(warning); };
     try {
         return session.impl().run(import_file(session.impl().manager, file, std::move(options)), OnInterrupt::finish);
     } catch (const Error& error) {
@@ -83,7 +86,7 @@ void import_all(Session& session, const ImportList& list, const ImportArguments&
     const ImportOptions options = library_options(arguments);
     for (std::size_t i = 0; i < list.files.size() && !is_interrupted(); ++i) {
         ImportBar bar(i + 1, list.files.size());
-        reporter.add(import_one(session, list.files[i], options, bar));
+        reporter.add(import_one(session, list.files[i], options, bar, reporter));
     }
 }
 

@@ -112,10 +112,19 @@ void ImportBar::show(const ImportProgress& progress) {
     show_status(text);
 }
 
+void ImportReporter::warn_early(std::string_view warning) {
+    clear_status();
+    warn(warning);
+    told_early_ = warning;
+}
+
 void ImportReporter::add(const ImportReport& report) {
     ++files_;
     clear_status();
-    for (const std::string& warning : report.warnings) warn(with_file(report, warning));
+    for (const std::string& warning : report.warnings) {
+        if (warning != told_early_) warn(with_file(report, warning));
+    }
+    told_early_.clear();
     if (!report.error.empty()) report_problem(report);
     if (report.skipped) ++skipped_;
     total_.read += report.read;

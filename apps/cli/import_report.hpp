@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <marketdb/transfer.hpp>
 
@@ -30,6 +31,8 @@ class ImportReporter {
  public:
     explicit ImportReporter(const ImportArguments& arguments) : arguments_(arguments) {}
 
+    /// What the report of the file will say too, told while there is still time to stop.
+    void warn_early(std::string_view warning);
     void add(const ImportReport& report);
     /// @param ignored  Files of other kinds in the folders.
     void finish(std::uint64_t ignored, const std::string& database);
@@ -48,6 +51,7 @@ class ImportReporter {
     std::size_t skipped_ = 0;
     std::size_t failed_ = 0;
     std::size_t interrupted_ = 0;
+    std::string told_early_;  // empty: nothing
     ImportReport total_;
 };
 

@@ -149,8 +149,17 @@ struct CleanupArguments {
 
 struct RetentionArguments {
     std::string dataset, max_age, start, end, reason;
+    std::uint64_t max_bytes = 0;
     std::int32_t id = 0;
     bool keeps_all = false, takes_imports = false, released = false;
+    FormatFlags flags;
+};
+
+/// Of maintain and retention forecast.
+struct MaintainArguments {
+    std::string ahead;                        ///< maintain
+    std::string window;                       ///< Of the forecast.
+    std::optional<std::uint64_t> free_bytes;  ///< Of a disk that cannot be seen.
     FormatFlags flags;
 };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <marketdb/retention.hpp>
 
@@ -21,7 +22,8 @@ namespace {
 const RetentionPolicy* policy_of(const std::vector<RetentionPolicy>& policies, Dataset dataset) {
     const auto found = std::find_if(policies.begin(), policies.end(),
                                     [dataset](const RetentionPolicy& one) { return one.dataset == dataset; });
-    return found == policies.end() || found->max_age.count() == 0 ? nullptr : &*found;
+    const bool is_set = found != policies.end() && (found->max_age.count() > 0 || found->max_bytes > 0);
+    return is_set ? &*found : nullptr;
 }
 
 std::string dataset_text(const RetentionHold& hold) {
@@ -29,31 +31,69 @@ std::string dataset_text(const RetentionHold& hold) {
 }
 
 std::vector<Field> fields() {
-    return {{"kind"},    {"id", FieldKind::number},
-            {"dataset"}, {"max_age", FieldKind::number},
-            {"imports"}, {"start"},
-            {"end"},     {"reason"},
-            {"since"},   {"released", FieldKind::text, 2}};
+    return {{"kind"},
+            {"id", FieldKind::number},
+            {"dataset"},
+            {"max_age", FieldKind::number},
+            {"max_bytes", FieldKind::number},
+            {"imports"},
+            {"start"},
+            {"end"},
+            {"reason"},
+            {"since"},
+            {"released", FieldKind::text, 2}};
+}
+
+std::string size_cell(std::uint64_t bytes, OutputFormat format) {
+    return format == OutputFormat::table ? human_bytes(bytes) : fmt::format("{}", bytes);
+}
+
+/// `policy_retention every 1 day, with {"drop_after": "30 days"}`
+std::string job_text(const ServerJob& job) {
+    return fmt::format("{} every {}{}{}{}", job.what, job.every, job.settings.empty() ? "" : ", with " + job.settings,
+                       job.is_paused ? "; paused" : "", job.has_failed ? "; failed the last time" : "");
+}
+
+std::vector<std::string> record_of(const RetentionPolicy& policy, OutputFormat format) {
+    std::vector<std::string> record(fields().size());
+    record[0] = "policy";
+    record[2] = to_string(policy.dataset);
+    if (policy.max_age.count() > 0) record[3] = age_cell(policy.max_age, format);
+    if (policy.max_bytes > 0) record[4] = size_cell(policy.max_bytes, format);
+    record[5] = policy.takes_imports ? "go" : "stay";
+    record[9] = to_string(policy.updated_at);
+    return record;
+}
+
+std::vector<std::string> record_of(const RetentionHold& hold) {
+    return {"hold",
+            fmt::format("{}", hold.id),
+            dataset_text(hold),
+            "",
+            "",
+            "",
+            to_string(hold.start),
+            to_string(hold.end),
+            hold.reason.str(),
+            to_string(hold.created_at),
+            to_string(hold.released_at)};
 }
 
 /// Of all four datasets: one without a policy keeps its rows.
 std::vector<std::vector<std::string>> records_of(const std::vector<RetentionPolicy>& policies,
-                                                 const std::vector<RetentionHold>& holds, OutputFormat format) {
+                                                 const std::vector<RetentionHold>& holds,
+                                                 const std::vector<ServerJob>& jobs, OutputFormat format) {
     std::vector<std::vector<std::string>> records;
     for (const Dataset dataset : kDatasets) {
+        RetentionPolicy none;
+        none.dataset = dataset;
         const RetentionPolicy* policy = policy_of(policies, dataset);
-        std::vector<std::string>& record = records.emplace_back(fields().size());
-        record[0] = "policy";
-        record[2] = to_string(dataset);
-        if (policy == nullptr) continue;
-        record[3] = age_cell(policy->max_age, format);
-        record[4] = policy->takes_imports ? "go" : "stay";
-        record[8] = to_string(policy->updated_at);
+        records.push_back(record_of(policy == nullptr ? none : *policy, format));
+        if (policy == nullptr) records.back()[5].clear();
     }
-    for (const RetentionHold& hold : holds) {
-        records.push_back({"hold", fmt::format("{}", hold.id), dataset_text(hold), "", "", to_string(hold.start),
-                           to_string(hold.end), hold.reason.str(), to_string(hold.created_at),
-                           to_string(hold.released_at)});
+    for (const RetentionHold& hold : holds) records.push_back(record_of(hold));
+    for (const ServerJob& job : jobs) {
+        records.push_back({"job", fmt::format("{}", job.id), job.table, "", "", "", "", "", job_text(job), "", ""});
     }
     return records;
 }
@@ -68,12 +108,24 @@ std::string time_text(const RetentionHold& hold) {
 int run_retention_show(const GlobalOptions& global, const RetentionArguments& arguments) {
     Session session(choose_database(global), Access::read);
     DatabaseManager& db = session.impl().manager;
-    const std::vector<RetentionPolicy> policies = session.impl().run(get_retention(db));
-    const std::vector<RetentionHold> holds = session.impl().run(get_holds(db, arguments.released));
+    std::vector<RetentionPolicy> policies;
+    std::vector<RetentionHold> holds;
+    bool has_rules = true;
+    try {
+        policies = session.impl().run(get_retention(db));
+        holds = session.impl().run(get_holds(db, arguments.released));
+    } catch (const Error& error) {
+        // What the server does by itself is of interest there, too.
+        if (error.code() != ErrorCode::schema_mismatch) throw;
+        has_rules = false;
+        note(error.what());
+    }
+    const std::vector<ServerJob> jobs = session.impl().run(get_server_jobs(db));
     const OutputFormat format = arguments.flags.format();
-    print_records(output(), format, fields(), records_of(policies, holds, format));
+    print_records(output(), format, fields(), records_of(policies, holds, jobs, format));
     output().flush();
-    if (policies.empty()) note("no policy is set: all rows stay until `cleanup --older-than` or `delete` takes them");
+    if (has_rules && policies.empty())
+        note("no policy is set: all rows stay until `cleanup --older-than` or `delete` takes them");
     return kOk;
 }
 
@@ -81,19 +133,28 @@ int run_retention_set(const GlobalOptions& global, const RetentionArguments& arg
     RetentionPolicy policy;
     policy.dataset = read_dataset(arguments.dataset);
     policy.takes_imports = arguments.takes_imports;
-    if (!arguments.keeps_all) {
-        if (arguments.max_age.empty()) throw UsageError("expected --max-age LENGTH, or --keep");
-        policy.max_age = read_duration_option("--max-age", arguments.max_age);
-        if (policy.max_age.count() == 0) throw UsageError("--max-age: expected more than 0; --keep keeps all rows");
+    policy.max_bytes = arguments.max_bytes;
+    const bool is_limited = !arguments.max_age.empty() || policy.max_bytes > 0;
+    if (!arguments.keeps_all && !is_limited) {
+        throw UsageError("expected --max-age LENGTH, --max-bytes SIZE, both, or --keep");
     }
+    if (!arguments.max_age.empty()) policy.max_age = read_duration_option("--max-age", arguments.max_age);
     Session session(choose_database(global), Access::write);
     session.impl().run(set_retention(session.impl().manager, policy));
     session.close();
+    std::vector<std::string> limits;
+    if (!arguments.max_age.empty()) limits.push_back("they are older than " + arguments.max_age);
+    if (policy.max_bytes > 0) limits.push_back("all of them take more than " + human_bytes(policy.max_bytes));
     const std::string what = arguments.keeps_all
                                  ? std::string("stay")
-                                 : fmt::format("go when they are older than {}{}", arguments.max_age,
+                                 : fmt::format("go when {}{}", fmt::join(limits, " or "),
                                                policy.takes_imports ? ", imported ones too" : "; imported ones stay");
-    output().line(fmt::format("{}: rows of {} {}", database_name(), to_string(policy.dataset), what));
+    const OutputFormat format = arguments.flags.format();
+    if (format == OutputFormat::table) {
+        output().line(fmt::format("{}: rows of {} {}", database_name(), to_string(policy.dataset), what));
+    } else {
+        print_records(output(), format, fields(), {record_of(policy, format)});
+    }
     output().flush();
     return kOk;
 }
@@ -108,8 +169,13 @@ int run_retention_hold(const GlobalOptions& global, const RetentionArguments& ar
     Session session(choose_database(global), Access::write);
     hold = session.impl().run(hold_rows(session.impl().manager, hold));
     session.close();
-    output().line(fmt::format("hold {}: rows of {} {} stay", hold.id,
-                              hold.dataset ? dataset_text(hold) : "all datasets", time_text(hold)));
+    const OutputFormat format = arguments.flags.format();
+    if (format == OutputFormat::table) {
+        output().line(fmt::format("hold {}: rows of {} {} stay", hold.id,
+                                  hold.dataset ? dataset_text(hold) : "all datasets", time_text(hold)));
+    } else {
+        print_records(output(), format, fields(), {record_of(hold)});
+    }
     output().flush();
     return kOk;
 }

@@ -82,8 +82,18 @@ void print_cleanup(const CleanupResult& result, const std::optional<Dataset>& on
     }
     print_records(output(), arguments.json ? OutputFormat::json : OutputFormat::table, fields, records);
     output().flush();
-    if (cutoffs.empty())
-        note("no policy is set for these rows, so all stay: see `retention set`, or give --older-than");
+    bool has_unmet = false;
+    for (const Dataset dataset : kDatasets) {
+        const std::uint64_t beyond = result.beyond_limit.at(static_cast<std::size_t>(dataset));
+        if (beyond == 0) continue;
+        has_unmet = true;
+        warn(fmt::format(
+            "{}: {} too many for the size that the policy allows, and fewer than that may go, so none does for "
+            "its sake: release holds, let imported rows go too, or allow more",
+            to_string(dataset), counted(beyond, "row")));
+    }
+    if (cutoffs.empty() && !has_unmet)
+        note("no policy lets any of these rows go: see `retention show`, or give --older-than");
     if (staying == 0) return;
     note(
         fmt::format("{}{} {}: their time is held, the policy spares imports, or their partition ends later and goes as "

@@ -16,10 +16,12 @@
 #include <marketdb/funding.hpp>
 #include <marketdb/inline_string.hpp>
 #include <marketdb/log.hpp>
+#include <marketdb/maintenance.hpp>
 #include <marketdb/measures.hpp>
 #include <marketdb/models.hpp>
 #include <marketdb/queries.hpp>
 #include <marketdb/removal.hpp>
+#include <marketdb/retention.hpp>
 #include <marketdb/roles.hpp>
 #include <marketdb/spreads.hpp>
 #include <marketdb/sql.hpp>

@@ -230,7 +230,9 @@ struct CleanupResult {
     std::uint64_t balances_staying = 0;
     /// By `Dataset`: of the rows before it some or all went, of the others none. Absent: nothing of the dataset was to go.
     std::array<Timestamp, 4> cutoffs{kNoTime, kNoTime, kNoTime, kNoTime};
-};
+    /// By `Dataset`: rows beyond the size that the policy allows, if it cannot be met: what may go of them is less, so that none
+    /// went for its sake. Else 0.
+    std::array<std::uint64_t, 4> beyond_limit{};
 };
 
 /// What a dataset holds.

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string_view>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -20,13 +20,22 @@ namespace marketdb {
 struct RetentionPolicy {
     Dataset dataset{};
     std::chrono::microseconds max_age{0};  ///< By event time; >= 0. 0: for ever, as without a policy.
-    bool takes_imports = false;            ///< Rows of imports and copies go too; else they stay whatever their age.
-    Timestamp updated_at = kNoTime;        ///< When it was set; not looked at by `set_retention`.
+    /// Of all rows of the dataset, held and imported ones too, each with its usual size on disk (see `usual_row_bytes`): room that
+    /// rows which went have left in the file does not count. While there are more, the oldest that may go do. Where all that may
+    /// go would not be enough, none goes (see `CleanupResult::beyond_limit`). On PostgreSQL quotes and trades go by whole partitions
+    /// unless `CleanupOptions::exact` is set: up to a partition more stays. 0: any size.
+    std::uint64_t max_bytes = 0;
+    bool takes_imports = false;      ///< Rows of imports and copies go too; else they stay whatever their age.
+    Timestamp updated_at = kNoTime;  ///< When it was set; not looked at by `set_retention`.
 };
 
 /// Stores the policy of its dataset in place of the one before.
 ///
-/// Errors: invalid_argument  a negative age. read_only, schema_mismatch. Nothing was stored.
+/// On PostgreSQL the partitions of the dataset that are made from now on are a day wide where rows go after 31 days or earlier,
+/// or by size, else a month.
+///
+/// Errors: invalid_argument  a negative age or one above 292 years, a size of 2^63 bytes or more. read_only, schema_mismatch.
+///         No policy was stored.
 boost::asio::awaitable<void> set_retention(DatabaseManager& db, RetentionPolicy policy,
                                            Deadline deadline = Deadline::never());
 
@@ -62,6 +71,24 @@ boost::asio::awaitable<void> release_hold(DatabaseManager& db, std::int32_t id, 
 /// The holds that hold, or all that there ever were, by id. Errors: schema_mismatch.
 boost::asio::awaitable<std::vector<RetentionHold>> get_holds(DatabaseManager& db, bool with_released = false,
                                                              Deadline deadline = Deadline::never());
+
+/// What a row of the dataset usually takes on disk in this database, its share of the indexes included. Memory only.
+[[nodiscard]] std::uint64_t usual_row_bytes(const DatabaseManager& db, Dataset dataset);
+
+/// A job by which the server itself looks after a table (TimescaleDB: retention, compression, ..), whatever the policies here say.
+struct ServerJob {
+    std::int64_t id = 0;
+    std::string table;     ///< With its schema.
+    std::string what;      ///< `policy_retention`.
+    std::string every;     ///< `1 day`, as the server spells it.
+    std::string settings;  ///< `{"drop_after": "30 days"}`; may be empty.
+    bool is_paused = false;
+    bool has_failed = false;  ///< The last time it ran.
+};
+
+/// The jobs of the tables in this database, by id; none without TimescaleDB.
+boost::asio::awaitable<std::vector<ServerJob>> get_server_jobs(DatabaseManager& db,
+                                                               Deadline deadline = Deadline::never());
 
 static_assert(std::is_trivially_copyable_v<RetentionPolicy> && std::is_trivially_copyable_v<RetentionHold>);
 

@@ -50,6 +50,8 @@ struct ImportOptions {
 
     /// Called after each batch and at least once a second while a file is validated; must not throw.
     std::function<void(const struct ImportProgress&)> on_progress;
+    /// Called with what is worth knowing before anything of the file is stored; the report's `warnings` have it too. Must not throw.
+    std::function<void(std::string_view)> on_warning;
     /// Set from anywhere (a signal handler): the running batch is finished, then `cancelled` is thrown.
     const std::atomic<bool>* stop = nullptr;
 };

@@ -36,6 +36,16 @@ struct CleanupRule {
     bool dry_run = false;
 };
 
+/// What the size of a dataset asks for.
+struct SizeCutoff {
+    Timestamp cutoff = kNoTime;  ///< Rows before it that may go have to; absent: none.
+    std::uint64_t beyond = 0;    ///< So many rows too many there are, and fewer than that may go.
+};
+
+/// @param rule  What may go; its cut-off is not looked at.
+boost::asio::awaitable<SizeCutoff> cutoff_for_size(storage::Engine& engine, const storage::Table& table,
+                                                   CleanupRule rule, std::uint64_t max_bytes, Deadline deadline);
+
 /// Removes, or only counts, the rows of a dataset that have to go: whole partitions where there are such, else row by row.
 /// The cache forgets what went, also when an error ends it half-way.
 boost::asio::awaitable<CleanedDataset> clean_dataset(storage::Engine& engine, cache::LatestCache& cache,

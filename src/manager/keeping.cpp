@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <optional>
@@ -16,22 +17,42 @@ namespace {
 
 constexpr std::chrono::minutes kRecent{1};  // stated in the public header
 
-/// What has to go of a dataset; nothing: all rows stay.
-std::optional<CleanupRule> cleanup_rule(const RetentionRules& rules, const CleanupOptions& options, Dataset dataset,
-                                        Timestamp now) {
+/// No row is older than the least time.
+Timestamp before(Timestamp now, std::chrono::microseconds age) noexcept {
+    return age < now - kMinTime ? now - age : kMinTime;
+}
+
+struct WhatGoes {
+    std::optional<CleanupRule> rule;  ///< None: all rows stay.
+    std::uint64_t beyond_limit = 0;
+};
+
+/// What has to go of a dataset.
+awaitable<WhatGoes> what_goes(storage::Engine& engine, const RetentionRules& rules, CleanupOptions options,
+                              Dataset dataset, Timestamp now, Deadline deadline) {
+    WhatGoes goes;
     CleanupRule rule;
     rule.exact = options.exact;
     rule.dry_run = options.dry_run;
     rule.held = rules.held(dataset);
     if (options.older_than) {
-        rule.cutoff = now - *options.older_than;
-        return rule;
+        rule.cutoff = before(now, *options.older_than);
+        goes.rule = rule;
+        co_return goes;
     }
     const RetentionPolicy* policy = rules.policy_of(dataset);
-    if (policy == nullptr || policy->max_age.count() == 0) return std::nullopt;
-    rule.cutoff = now - policy->max_age;
+    if (policy == nullptr) co_return goes;
     rule.spares_imports = !policy->takes_imports;
-    return rule;
+    if (policy->max_age.count() > 0) rule.cutoff = before(now, policy->max_age);
+    if (policy->max_bytes > 0) {
+        const SizeCutoff by_size =
+            co_await cutoff_for_size(engine, storage::table_of(dataset), rule, policy->max_bytes, deadline);
+        goes.beyond_limit = by_size.beyond;
+        const bool is_later = !is_present(rule.cutoff) || by_size.cutoff > rule.cutoff;
+        if (is_present(by_size.cutoff) && is_later) rule.cutoff = by_size.cutoff;
+    }
+    if (is_present(rule.cutoff)) goes.rule = rule;
+    co_return goes;
 }
 
 }  // namespace
@@ -44,7 +65,6 @@ awaitable<CleanupResult> DatabaseManager::Impl::cleanup(CleanupOptions options, 
     }
     CleanupResult result;
     const Timestamp now = clock_->now();
-    const RetentionRules rules = co_await read_retention_rules(*engine_, deadline);
     const std::array<std::uint64_t*, 4> removed = {&result.book_tickers, &result.trades, &result.funding_rates,
                                                    &result.balances};
     const std::array<std::uint64_t*, 4> staying = {&result.book_tickers_staying, &result.trades_staying,
@@ -53,10 +73,15 @@ awaitable<CleanupResult> DatabaseManager::Impl::cleanup(CleanupOptions options, 
     for (const Dataset dataset : datasets) {
         const auto i = static_cast<std::size_t>(dataset);
         const Table& table = storage::table_of(dataset);
-        const std::optional<CleanupRule> rule = cleanup_rule(rules, options, dataset, now);
-        if (!rule) continue;
-        const CleanedDataset cleaned = co_await clean_dataset(*engine_, *latest_[i], table, *rule, deadline);
-        result.cutoffs[i] = rule->cutoff;
+        // For each anew: what went before may have taken long.
+        const RetentionRules rules = co_await read_retention_rules(*engine_, deadline);
+        const WhatGoes goes = co_await what_goes(*engine_, rules, options, dataset, now, deadline);
+        result.beyond_limit.at(i) = goes.beyond_limit;
+        if (!goes.rule) continue;
+        const CleanedDataset cleaned = co_await clean_dataset(*engine_, *latest_[i], table, *goes.rule, deadline);
+        result.cutoffs[i] = goes.rule->cutoff;
+        // What goes by age makes room too.
+        result.beyond_limit.at(i) -= std::min(goes.beyond_limit, cleaned.removed);
         *removed[i] = cleaned.removed;
         *staying[i] = cleaned.staying;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <string>
 
 #include <fmt/format.h>
@@ -64,6 +65,7 @@ awaitable<std::vector<RetentionPolicy>> policies(storage::Engine& engine, Deadli
             RetentionPolicy& policy = found.emplace_back();
             policy.dataset = dataset;
             policy.max_age = std::chrono::microseconds(row.max_age_us);
+            policy.max_bytes = static_cast<std::uint64_t>(row.max_bytes);
             policy.takes_imports = row.takes_imports;
             policy.updated_at = row.updated_at;
         }
@@ -98,7 +100,6 @@ awaitable<bool> replace_policy(storage::Engine& engine, RetentionPolicyRow wante
     for (const RetentionPolicyRow& row : rows) {
         if (row.dataset != wanted.dataset) continue;
         wanted.id = row.id;
-        wanted.max_bytes = row.max_bytes;
         const bool is_there = co_await engine.update_one(storage::table_of<RetentionPolicyRow>(),
                                                          reinterpret_cast<const std::byte*>(&wanted), deadline);
         co_return is_there;
@@ -120,8 +121,10 @@ awaitable<void> store_policy(Impl& impl, RetentionPolicy policy, Deadline deadli
     RetentionPolicyRow row;
     row.dataset = to_string(policy.dataset);
     row.max_age_us = policy.max_age.count();
+    row.max_bytes = static_cast<std::int64_t>(policy.max_bytes);
     row.takes_imports = policy.takes_imports;
     row = storage::prepared(row);
+    co_await impl.engine().fit_partitions(storage::table_of(policy.dataset), wants_days(policy), deadline);
     const bool is_replaced = co_await replace_policy(impl.engine(), row, deadline);
     if (is_replaced) co_return;
     std::exception_ptr failure;
@@ -166,6 +169,11 @@ awaitable<void> release(Impl& impl, std::int32_t id, Deadline deadline) {
 
 }  // namespace
 
+bool wants_days(const RetentionPolicy& policy) noexcept {
+    constexpr std::chrono::days kLongest{31};  // stated in the public header
+    return policy.max_bytes > 0 || (policy.max_age.count() > 0 && policy.max_age <= kLongest);
+}
+
 const RetentionPolicy* RetentionRules::policy_of(Dataset dataset) const noexcept {
     const auto found = std::find_if(policies.begin(), policies.end(),
                                     [dataset](const RetentionPolicy& one) { return one.dataset == dataset; });
@@ -191,7 +199,10 @@ awaitable<RetentionRules> read_retention_rules(storage::Engine& engine, Deadline
 }
 
 awaitable<void> set_retention(DatabaseManager& db, RetentionPolicy policy, Deadline deadline) {
-    core::refuse(policy.max_age.count() < 0, "max_age: expected a length of time, or 0 for no limit");
+    const bool is_out_of_range = policy.max_age.count() < 0 || policy.max_age > kMaxTime.time_since_epoch();
+    core::refuse(is_out_of_range, "max_age: expected a length of time of at most 292 years, or 0 for no limit");
+    constexpr auto kMostBytes = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    core::refuse(policy.max_bytes > kMostBytes, "max_bytes: expected less than 2^63, or 0 for no limit");
     const std::shared_ptr<Impl>& impl = ManagerAccess::impl(db);
     const Deadline resolved = impl->resolve(deadline);
     return Impl::run(impl, store_policy(*impl, policy, resolved));
@@ -223,6 +234,15 @@ awaitable<std::vector<RetentionHold>> get_holds(DatabaseManager& db, bool with_r
     const std::shared_ptr<Impl>& impl = ManagerAccess::impl(db);
     const Deadline resolved = impl->resolve(deadline);
     return Impl::run(impl, asked_holds(*impl, with_released, resolved));
+}
+
+std::uint64_t usual_row_bytes(const DatabaseManager& db, Dataset dataset) {
+    return ManagerAccess::impl(db)->engine().usual_row_bytes(dataset);
+}
+
+awaitable<std::vector<ServerJob>> get_server_jobs(DatabaseManager& db, Deadline deadline) {
+    const std::shared_ptr<Impl>& impl = ManagerAccess::impl(db);
+    return Impl::run(impl, impl->engine().server_jobs(impl->resolve(deadline)));
 }
 
 }  // namespace marketdb

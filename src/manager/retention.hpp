@@ -20,6 +20,9 @@ struct RetentionRules {
     [[nodiscard]] core::Intervals held(Dataset dataset) const;
 };
 
+/// Whether partitions of a day suit rows that stay so long; else those of a month do.
+[[nodiscard]] bool wants_days(const RetentionPolicy& policy) noexcept;
+
 boost::asio::awaitable<RetentionRules> read_retention_rules(storage::Engine& engine, Deadline deadline);
 
 }  // namespace marketdb

@@ -18,6 +18,7 @@
 #include <marketdb/deadline.hpp>
 #include <marketdb/doctor.hpp>
 #include <marketdb/queries.hpp>
+#include <marketdb/retention.hpp>
 #include <marketdb/sql.hpp>
 
 #include "storage/table.hpp"
@@ -206,8 +207,19 @@ class Engine {
     /// Errors: timeout, unavailable  others used the partition until the deadline (without one: for a minute). unauthorized.
     virtual awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff,
                                                                    bool spares_imports, Deadline deadline) = 0;
+    /// Partitions of the table that are made from now on are a day wide, or a month.
+    virtual awaitable<void> fit_partitions(const Table&, bool /*by_days*/, Deadline) { co_return; }
+    /// Makes the partitions of a table that rows of that time would need. Returns how many it made; nothing if the table has none
+    /// that are made so.
+    virtual awaitable<std::optional<std::uint64_t>> make_partitions(const Table& table, Timestamp start, Timestamp end,
+                                                                    Deadline deadline) = 0;
     /// Gives freed pages back to the file system, a bounded amount.
     virtual awaitable<void> reclaim(Deadline deadline) = 0;
+    /// What `maintain` promises of pages, statistics and the log. Returns the steps.
+    virtual awaitable<std::vector<Finding>> tidy_up(Deadline deadline) = 0;
+    /// What a row of a dataset usually takes on disk, its share of the indexes included.
+    [[nodiscard]] virtual std::uint64_t usual_row_bytes(Dataset dataset) const noexcept = 0;
+    virtual awaitable<std::vector<ServerJob>> server_jobs(Deadline) { co_return std::vector<ServerJob>(); }
     /// Copies the whole database, as it is at one moment, into a file that must not exist, as `marketdb::back_up` promises.
     virtual awaitable<BackupReport> back_up(std::string file, Deadline deadline) = 0;
 

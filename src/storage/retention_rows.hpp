@@ -14,7 +14,7 @@ struct RetentionPolicyRow {
     std::int32_t id = 0;
     InlineString<15> dataset;     ///< `book-tickers`.
     std::int64_t max_age_us = 0;  ///< 0: any age.
-    std::int64_t max_bytes = 0;   ///< 0: any size. Nobody sets it yet.
+    std::int64_t max_bytes = 0;   ///< 0: any size.
     bool takes_imports = false;
     Timestamp updated_at = kNoTime;
 };

@@ -10,6 +10,8 @@
 
 #include <boost/system/system_error.hpp>
 
+#include <marketdb/retention.hpp>
+
 #include "io/input.hpp"
 #include "transfer/file_error.hpp"
 #include "transfer/insert_rows.hpp"
@@ -55,6 +57,23 @@ template <class Row>
 
 [[nodiscard]] bool is_empty(const io::Rows& rows) {
     return std::visit([](const auto& each) { return each.empty(); }, rows);
+}
+
+/// Rows before it go with the next clean-up, though they came by an import. None: they stay.
+[[nodiscard]] boost::asio::awaitable<std::optional<Timestamp>> oldest_kept(DatabaseManager& db, Dataset dataset) {
+    std::vector<RetentionPolicy> policies;
+    try {
+        policies = co_await get_retention(db);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::schema_mismatch) throw;  // An existing schema stores none.
+    }
+    const Config& config = db.config();
+    const Timestamp now = (config.clock ? config.clock : system_clock())->now();
+    for (const RetentionPolicy& one : policies) {
+        const bool takes_by_age = one.takes_imports && one.max_age.count() > 0;
+        if (one.dataset == dataset && takes_by_age) co_return now - one.max_age;
+    }
+    co_return std::nullopt;
 }
 
 /// Runs a job whose errors are the file's.
@@ -236,6 +255,7 @@ boost::asio::awaitable<void> ImportRun::validate() {
     report_instruments();
     const SourceId own = finished_source_.value_or(SourceId());
     if (options_.dry_run) co_await look_at_coverage(own);
+    co_await look_at_retention();
     co_await warn_of_single_trades(report_.first, report_.last);
 }
 
@@ -272,6 +292,21 @@ boost::asio::awaitable<void> ImportRun::look_at_coverage(SourceId own) {
     for (const std::string& line : overlaps) report_.warnings.push_back(fmt::format("{}: {}", report_.file, line));
 }
 
+boost::asio::awaitable<void> ImportRun::look_at_retention() {
+    if (has_warned_of_retention_ || !dataset_ || !is_present(report_.first)) co_return;
+    if (!has_asked_for_oldest_) oldest_kept_ = co_await oldest_kept(db_, *dataset_);
+    has_asked_for_oldest_ = true;
+    if (!oldest_kept_ || report_.first >= *oldest_kept_) co_return;
+    has_warned_of_retention_ = true;
+    const std::string warning = fmt::format(
+        "{}: rows from {} on are older than the retention policy of {} lets them be, and it takes imported rows too: "
+        "those "
+        "before {} go with the next clean-up",
+        report_.file, to_string(report_.first), to_string(*dataset_), to_string(*oldest_kept_));
+    report_.warnings.push_back(warning);
+    if (options_.on_warning) options_.on_warning(warning);
+}
+
 /// The batches claimed what was certain with them; now that the file has ended, its last moment is too.
 boost::asio::awaitable<void> ImportRun::claim_whole() {
     if (source_ == SourceId{}) co_return;
@@ -287,6 +322,7 @@ boost::asio::awaitable<void> ImportRun::place(Chunk chunk) {
         note_rows(chunk.batch);
         co_await instruments_.look_up(are_balances());
         reject_refused_rows(chunk.batch);
+        co_await look_at_retention();
         co_await warn_of_single_trades(chunk_first_, chunk_last_);
     }
     co_await instruments_.create();

@@ -52,6 +52,8 @@ class ImportRun {
     boost::asio::awaitable<void> finish_source();
     boost::asio::awaitable<void> insert_rows(io::Rows rows);
     boost::asio::awaitable<void> look_at_coverage(SourceId own);
+    /// Tells that rows are older than the policy of their dataset lets them be, before anything is stored.
+    boost::asio::awaitable<void> look_at_retention();
     boost::asio::awaitable<void> claim_whole();
     boost::asio::awaitable<void> require_quarantine();
     boost::asio::awaitable<void> quarantine(std::vector<io::RowError> errors);
@@ -90,6 +92,9 @@ class ImportRun {
     std::uint64_t rows_seen_ = 0;   // of the storing pass
     Timestamp chunk_first_ = kNoTime, chunk_last_ = kNoTime;
     bool has_warned_of_single_trades_ = false;
+    bool has_asked_for_oldest_ = false;
+    std::optional<Timestamp> oldest_kept_;  // rows before it go with the next clean-up
+    bool has_warned_of_retention_ = false;
     CoverageOfImport coverage_;
     SourceId source_{};
 

@@ -81,6 +81,19 @@ TEST_F(RolesPostgres, EveryReadingCommandWorksAsTheReader) {
         {"delete", "quotes", "*:*", "--dry-run", "--json"},
         {"migrate", "status", "--json"},
         {"migrate", "plan", "--json"},
+        {"bars", "BINANCE_SPOT:BTC/USDT", "--every", "1s", "--json"},
+        {"bars", "BINANCE_SPOT:BTC/USDT", "--dataset", "trades", "--every", "1s", "--csv"},
+        {"liquidity", "BINANCE_SPOT:BTC/USDT", "--json"},
+        {"align", "BINANCE_SPOT:BTC/USDT", "--every", "1s", "--json"},
+        {"spread", "--now", "--json"},
+        {"funding", "BTC", "--json"},
+        {"basis", "BTC", "--json"},
+        {"coverage", "--json"},
+        {"gaps", "trades", "BINANCE_SPOT:BTC/USDT", "--json"},
+        {"symbols", "resolve", "BTC/USDT", "--json"},
+        {"imports", "show", "1", "--json"},
+        {"retention", "show", "--json"},
+        {"retention", "forecast", "--json"},
     };
     for (const std::vector<std::string>& command : commands) {
         SCOPED_TRACE(command.front() + " " + command.back());
@@ -97,6 +110,25 @@ TEST_F(RolesPostgres, EveryReadingCommandWorksAsTheReader) {
     const Outcome table = run(as("reader", {"stats"}));
     EXPECT_EQ(table.code, 0);
     EXPECT_NE(table.out.find("engine     PostgreSQL 1"), std::string::npos) << table.out;
+    // What these say has the time in it.
+    EXPECT_EQ(run(as("reader", {"status", "--json"})).code, 0);
+    EXPECT_EQ(run(as("reader", {"check", "--max-age", "60s"})).code, 1);
+    EXPECT_LT(run(as("reader", {"doctor"})).code, 2) << "the test server may lose what it was told";
+}
+
+TEST_F(RolesPostgres, TheWriterSetsWhatStaysAndMaintains) {
+    answer(as("writer", {"retention", "set", "quotes", "--max-age", "30d", "--take-imports"}));
+    answer(as("writer", {"retention", "hold", "trades", "--reason", "audit"}));
+    answer(as("writer", {"coverage", "declare", "quotes", "BINANCE_SPOT:BTC/USDT", "--gap", "--from",
+                         "2024-08-01T00:00Z", "--to", "2024-08-02T00:00Z", "--reason", "switch failed"}));
+    const json steps = json::parse(answer(as("writer", {"maintain", "--free", "1T", "--json"})));
+    EXPECT_EQ(steps[0].at("check"), "partitions");
+    for (const json& one : steps) {
+        const bool is_done = one.at("severity") == "fine" || one.at("severity") == "note";
+        EXPECT_TRUE(is_done) << one;
+    }
+    EXPECT_EQ(json::parse(answer(as("reader", {"stats", "--json"})))[0].at("rows"), 0);
+    EXPECT_EQ(json::parse(answer(as("reader", {"stats", "--json"})))[1].at("rows"), 3) << "no policy";
 }
 
 TEST_F(RolesPostgres, TheReaderCanCopyOutAndNotIn) {

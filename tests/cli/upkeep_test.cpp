@@ -58,7 +58,7 @@ TEST_F(Upkeep, CleanupDoesWhatTheStoredPoliciesSay) {
     import_samples();
     const Outcome none = run({"cleanup", "--yes"});
     EXPECT_EQ(none.code, 0) << none.err;
-    EXPECT_NE(none.err.find("no policy is set"), std::string::npos) << none.err;
+    EXPECT_NE(none.err.find("no policy lets any"), std::string::npos) << none.err;
     EXPECT_EQ(answer({"retention", "set", "trades", "--max-age", "30d"}),
               "sqlite:marketdb.db (default): rows of trades go when they are older than 30d; imported ones stay\n");
     const Outcome spared = run({"cleanup", "--yes"});
@@ -77,9 +77,60 @@ TEST_F(Upkeep, CleanupDoesWhatTheStoredPoliciesSay) {
     EXPECT_EQ(json::parse(answer({"cleanup", "--yes", "--json"}))[1].at("rows"), 3);
     EXPECT_EQ(rows_of("trades"), 0);
     EXPECT_EQ(rows_of("book-tickers"), 3) << "it has no policy";
+    const json policy = json::parse(answer({"retention", "set", "trades", "--max-age", "30d", "--json"}));
+    EXPECT_EQ(policy[0].at("max_age"), 30 * 86'400);
+    EXPECT_EQ(policy[0].at("imports"), "stay");
+    const json hold = json::parse(answer({"retention", "hold", "trades", "--reason", "audit", "--json"}));
+    EXPECT_EQ(hold[0].at("id"), 2);
+    EXPECT_EQ(hold[0].at("dataset"), "trades");
     EXPECT_EQ(run({"retention", "release", "9"}).code, 1);
     EXPECT_EQ(run({"retention", "set", "trades"}).code, 2);
     EXPECT_EQ(run({"retention", "set", "trades", "--keep", "--max-age", "1d"}).code, 2);
+}
+
+TEST_F(Upkeep, MaintainDoesAllOfItAndTellsEachStep) {
+    import_samples();
+    answer({"retention", "set", "quotes", "--max-age", "1d", "--max-bytes", "1G", "--take-imports"});
+    const json shown = json::parse(answer({"retention", "show", "--json"}));
+    EXPECT_EQ(shown[0].at("max_bytes"), 1 << 30);
+    const json steps = json::parse(answer({"maintain", "--json"}));
+    std::vector<std::string> checks;
+    for (const json& one : steps) {
+        checks.push_back(one.at("check"));
+        EXPECT_EQ(one.at("severity"), "fine") << one;
+    }
+    EXPECT_EQ(checks, (std::vector<std::string>{"rows", "vacuum", "log", "disk"}));
+    EXPECT_EQ(steps[0].at("where"), "book-tickers");
+    EXPECT_EQ(steps[0].at("what").get<std::string>().rfind("3 removed from before ", 0), 0U) << steps[0];
+    EXPECT_EQ(rows_of("book-tickers"), 0);
+    EXPECT_FALSE(std::filesystem::exists(path("marketdb.db-wal")));
+    const std::string text = answer({"maintain"});
+    EXPECT_NE(text.find("rows         book-tickers: 0 removed from before "), std::string::npos) << text;
+    EXPECT_EQ(run({"maintain", "--ahead", "400d"}).code, 2);
+    EXPECT_EQ(run({"maintain", "--window", "1s"}).code, 2);
+    EXPECT_EQ(run({"maintain", "--free", "much"}).code, 2);
+}
+
+TEST_F(Upkeep, ASizeThatCannotBeMetIsAWarningAndAFinding) {
+    import_samples();
+    answer({"retention", "set", "quotes", "--max-bytes", "100"});
+    const Outcome cleaned = run({"cleanup", "--yes"});
+    EXPECT_EQ(cleaned.code, 0);
+    EXPECT_NE(cleaned.err.find("book-tickers: 1 row too many for the size"), std::string::npos) << cleaned.err;
+    const Outcome maintained = run({"maintain"});
+    EXPECT_EQ(maintained.code, 1);
+    EXPECT_NE(maintained.out.find("book-tickers: 1 too many"), std::string::npos) << maintained.out;
+    EXPECT_EQ(rows_of("book-tickers"), 3);
+}
+
+TEST_F(Upkeep, TheForecastSaysWhenTheDiskIsFull) {
+    import_samples();
+    const json found = json::parse(answer({"retention", "forecast", "--free", "10G", "--json"}));
+    ASSERT_EQ(found.size(), 4U);
+    EXPECT_EQ(found[0].at("disk_free_bytes"), std::int64_t{10} << 30);
+    EXPECT_EQ(found[0].at("full_at"), nullptr) << "nothing came within the last day";
+    const std::string text = answer({"retention", "forecast"});
+    EXPECT_NE(text.find("are free: the disk will do"), std::string::npos) << text;
 }
 
 TEST_F(Upkeep, CleanupKeepsWhatIsYounger) {

@@ -1,5 +1,6 @@
 #include <marketdb/retention.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -208,6 +209,11 @@ TEST_P(RetentionContract, HoldsAreListedAndReleasedOnce) {
 TEST_P(RetentionContract, WhatMakesNoSenseIsRefused) {
     const auto refused = [](auto call) { expect_error(ErrorCode::invalid_argument, call); };
     refused([&] { wait(set_retention(db(), policy(Dataset::trades, -1us))); });
+    refused([&] {
+        RetentionPolicy huge = policy(Dataset::trades, 0s);
+        huge.max_bytes = std::uint64_t{1} << 63U;
+        wait(set_retention(db(), huge));
+    });
     refused([&] { wait(hold_rows(db(), hold(std::nullopt, kNoon, kNoon))); });
     refused([&] { wait(hold_rows(db(), hold(std::nullopt, kMinTime - 1us, kNoon))); });
     refused([&] {
@@ -217,6 +223,127 @@ TEST_P(RetentionContract, WhatMakesNoSenseIsRefused) {
     });
     refused([&] { wait(release_hold(db(), 7)); });
     EXPECT_EQ(words(wait(get_retention(db()))) + words(wait(get_holds(db(), true))), "");
+}
+
+// --- by size ---------------------------------------------------------------------------------------------------------
+
+/// Sizes go by what a row usually takes.
+class RetentionBySize : public RetentionContract {
+ protected:
+    void allow(std::uint64_t rows, bool takes_imports = false) {
+        RetentionPolicy made = policy(Dataset::book_tickers, 0s, takes_imports);
+        made.max_bytes = rows * usual_row_bytes(db(), Dataset::book_tickers);
+        wait(set_retention(db(), made));
+    }
+};
+INSTANTIATE_TEST_SUITE_P(On, RetentionBySize, ::testing::ValuesIn(all_engines()), engine_name);
+
+TEST_P(RetentionBySize, TheOldestRowsGoUntilTheRestFits) {
+    fill();
+    allow(4);
+    EXPECT_EQ(wait(get_retention(db())).at(0).max_bytes, 4 * usual_row_bytes(db(), Dataset::book_tickers));
+    EXPECT_FALSE(is_present(clean().cutoffs[0])) << "four fit";
+    allow(2);
+    const CleanupResult dry = clean(true, true);
+    EXPECT_EQ(dry.book_tickers, 2U);
+    EXPECT_GT(dry.cutoffs[0], kNoon - 20 * kDay);
+    EXPECT_LE(dry.cutoffs[0], kNoon - 8 * kDay);
+    EXPECT_EQ(clean().book_tickers, 2U);
+    EXPECT_EQ(ages(), (Lines{"8", "1"}));
+    EXPECT_EQ(clean().book_tickers, 0U) << "what is left fits";
+}
+
+TEST_P(RetentionBySize, ManyRowsGoNearlyExactly) {
+    const SymbolId one = make_symbol().id;
+    const SymbolId other = make_symbol("ETH").id;
+    std::vector<BookTicker> rows;
+    for (int i = 0; i < 3'000; ++i) {
+        rows.push_back(quote(i % 3 == 0 ? one : other, kNoon - 3'000s + std::chrono::seconds(i), 1, 2));
+    }
+    store(rows);
+    allow(500);
+    const std::uint64_t gone = clean().book_tickers;
+    EXPECT_GE(gone, 2'500U);
+    EXPECT_LE(gone, 2'525U) << "at most a hundredth more";
+    EXPECT_EQ(ages().size(), 3'000U - gone);
+}
+
+TEST_P(RetentionBySize, ThePolicyThatTakesMoreDecides) {
+    fill();
+    RetentionPolicy both = policy(Dataset::book_tickers, 15 * kDay);
+    both.max_bytes = 3 * usual_row_bytes(db(), Dataset::book_tickers);
+    wait(set_retention(db(), both));
+    EXPECT_EQ(clean().cutoffs[0], kNoon - 15 * kDay);
+    EXPECT_EQ(ages(), (Lines{"8", "1"}));
+    allow(1);
+    EXPECT_EQ(clean().book_tickers, 1U);
+}
+
+TEST_P(RetentionBySize, WhatMayNotGoIsPassedOverAndWhereTooLittleMayNothingDoes) {
+    const SymbolId symbol = fill(import_source());
+    store({quote(symbol, kNoon - 49 * kDay, 1, 2), quote(symbol, kNoon - 3 * kDay, 1, 2)});
+    wait(hold_rows(db(), hold(Dataset::book_tickers, kNoon - 4 * kDay, kNoon)));
+    allow(4);
+    const CleanupResult unmet = clean();
+    EXPECT_EQ(unmet.beyond_limit[0], 2U) << "six, and only one of them may go";
+    EXPECT_EQ(unmet.book_tickers, 0U);
+    EXPECT_EQ(ages().size(), 6U);
+    allow(5);
+    EXPECT_EQ(clean().book_tickers, 1U);
+    EXPECT_EQ(ages(), (Lines{"50", "20", "8", "3", "1"}));
+    allow(3, true);
+    const CleanupResult met = clean();
+    EXPECT_EQ(met.beyond_limit[0], 0U);
+    EXPECT_EQ(ages(), (Lines{"8", "3", "1"}));
+}
+
+// --- imports -----------------------------------------------------------------------------------------------------------
+
+TEST_P(RetentionContract, AnImportOlderThanThePolicyIsToldBeforeItStarts) {
+    const std::string text =
+        "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n"
+        "binance,BTCUSDT,1721000000000000,1721000000000000,2,101,100,1\n"
+        "binance,BTCUSDT,1723100000000000,1723100000000000,2,101,100,2\n";
+    const std::filesystem::path given = file("old.csv", text);
+    std::vector<std::string> told;
+    std::uint64_t stored_when_told = 1;
+    const auto options = [&] {
+        ImportOptions made;
+        made.force = true;
+        made.on_warning = [&](std::string_view warning) { told.emplace_back(warning); };
+        return made;
+    };
+    set(Dataset::book_tickers, 10 * kDay);
+    EXPECT_EQ(import_whole(given, options()).warnings, Lines{}) << "imported rows stay";
+    set(Dataset::book_tickers, 40 * kDay, true);
+    EXPECT_EQ(import_whole(given, options()).warnings, Lines{}) << "none is so old";
+    set(Dataset::book_tickers, 10 * kDay, true);
+    ImportOptions dry = options();
+    dry.dry_run = true;
+    EXPECT_EQ(import_whole(given, dry).warnings.size(), 1U);
+    told.clear();
+    const std::filesystem::path younger =
+        file("other.csv", text + "binance,BTCUSDT,1723100000000001,1723100000000001,2,101,100,2\n");
+    ImportOptions telling = options();
+    telling.on_warning = [&](std::string_view warning) {
+        told.emplace_back(warning);
+        stored_when_told = 0;
+    };
+    telling.on_progress = [&](const ImportProgress& progress) {
+        if (!progress.validating && told.empty()) stored_when_told = progress.rows;
+    };
+    const ImportReport report = import_whole(younger, telling);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(stored_when_told, 0U);
+    EXPECT_EQ(std::count(report.warnings.begin(), report.warnings.end(), told[0]), 1);
+    EXPECT_NE(told[0].find("other.csv: rows from 2024-07-14T23:33:20.000000Z on are older than the retention policy of "
+                           "book-tickers"),
+              std::string::npos)
+        << told[0];
+    ImportOptions one_pass = options();
+    one_pass.on_error = OnError::quarantine;
+    import_whole(given, one_pass);
+    EXPECT_EQ(told.size(), 2U);
 }
 
 /// What an existing schema answers.

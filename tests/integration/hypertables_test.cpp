@@ -294,6 +294,13 @@ TEST_F(HypertableCatalogue, JobsOfTheServerAreListedAndThoseThatFailedAreAWarnin
                      "{\"drop_after\": \"3 days\"}; its last run failed",
                      "note desk.book_ticker_snapshots: job 1001 of the server runs policy_compression every 12:00:00 "
                      "(paused)"}));
+    const std::vector<ServerJob> listed = manager.wait(get_server_jobs(manager));
+    ASSERT_EQ(listed.size(), 2U);
+    EXPECT_EQ(listed[0].id, 1'000);
+    EXPECT_EQ(listed[0].table, "desk.trade_snapshots");
+    EXPECT_EQ(listed[0].settings, "{\"drop_after\": \"3 days\"}");
+    EXPECT_TRUE(listed[0].has_failed && !listed[0].is_paused);
+    EXPECT_TRUE(listed[1].is_paused && !listed[1].has_failed);
 }
 
 TEST_F(HypertableCatalogue, TablesThatItNamesAreReadByTheirChunks) {

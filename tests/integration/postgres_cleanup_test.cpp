@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -8,6 +9,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
+
+#include <marketdb/maintenance.hpp>
+#include <marketdb/retention.hpp>
 
 #include "contract/engine_fixture.hpp"
 
@@ -50,6 +54,72 @@ class PostgresCleanup : public ::testing::Test, public EngineFixture {
 
     SymbolId symbol_{};
 };
+
+TEST_F(PostgresCleanup, PartitionsBecomeAsWideAsThePolicyOfTheirDatasetWants) {
+    const auto width = [this] {
+        return session()->value("SELECT width FROM partitioning WHERE dataset = 'book-tickers'");
+    };
+    const auto keep = [this](hours age) {
+        RetentionPolicy policy;
+        policy.dataset = Dataset::book_tickers;
+        policy.max_age = age;
+        wait(set_retention(db(), policy));
+    };
+    EXPECT_EQ(width(), "month");
+    keep(hours(24 * 31));
+    EXPECT_EQ(width(), "day");
+    EXPECT_EQ(session()->value("SELECT width FROM partitioning WHERE dataset = 'trades'"), "month");
+    keep(hours(24 * 32));
+    EXPECT_EQ(width(), "month");
+    keep(hours(1));
+    keep(hours(0));
+    EXPECT_EQ(width(), "month") << "for ever";
+}
+
+TEST_F(PostgresCleanup, MaintenanceVacuumsWhatManyRowsWentFromOrCameTo) {
+    become_owner();
+    const SymbolId symbol = make_symbol().id;
+    std::vector<BookTicker> rows;
+    for (int i = 0; i < 3'000; ++i) rows.push_back(quote(symbol, kNoon - std::chrono::seconds(i), 1, 2));
+    store(rows);
+    const std::string seen =
+        "SELECT last_vacuum IS NOT NULL AND last_analyze IS NOT NULL FROM pg_stat_all_tables WHERE relid = "
+        "'book_ticker_snapshots_2024_08'::regclass";
+    EXPECT_EQ(session()->value(seen), "f");
+    // The server counts what a session did when it has been idle for a moment.
+    EXPECT_TRUE(wait_until([&] {
+        wait(maintain(db()));
+        return session()->value(seen) == "t";
+    }));
+    EXPECT_EQ(session()->value("SELECT last_analyze IS NOT NULL FROM pg_stat_all_tables WHERE relid = "
+                               "'book_ticker_snapshots'::regclass"),
+              "t")
+        << "of all partitions together, which no autovacuum does";
+    const MaintenanceReport again = wait(maintain(db()));
+    const auto is_idle = [](const Finding& one) {
+        return one.check != "statistics" || one.what == "no table needs it";
+    };
+    EXPECT_TRUE(std::all_of(again.steps.begin(), again.steps.end(), is_idle));
+}
+
+TEST_F(PostgresCleanup, WhatIsHeldWhileItWaitsForAPartitionStays) {
+    fill();
+    const auto reader = session();
+    reader->run("BEGIN; SELECT count(*) FROM book_ticker_snapshots_2024_07");
+    std::future<CleanupResult> cleaning = clean_up(Deadline::never());
+    ASSERT_TRUE(waits());
+    RetentionHold hold;
+    hold.start = kNoon - hours(24 * 21);
+    hold.end = kNoon - hours(24 * 19);
+    hold.reason = "audit";
+    wait(hold_rows(db(), hold));
+    reader->run("ROLLBACK");
+    const CleanupResult cleaned = cleaning.get();
+    EXPECT_EQ(cleaned.book_tickers, 1U) << "that of June";
+    EXPECT_EQ(cleaned.book_tickers_staying, 1U);
+    EXPECT_EQ(partitions(), (Lines{"book_ticker_snapshots_2024_07", "book_ticker_snapshots_2024_08"}));
+    EXPECT_EQ(counted(), Lines{"2|2"});
+}
 
 TEST_F(PostgresCleanup, DropsThePartitionsAndNotTheirRows) {
     fill();

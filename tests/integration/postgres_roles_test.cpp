@@ -6,6 +6,8 @@
 #include <marketdb/config.hpp>
 #include <marketdb/database_manager.hpp>
 #include <marketdb/doctor.hpp>
+#include <marketdb/maintenance.hpp>
+#include <marketdb/retention.hpp>
 #include <marketdb/roles.hpp>
 #include <marketdb/time.hpp>
 
@@ -233,6 +235,14 @@ TEST_F(PostgresRoles, AWriterCleansUpThroughTheOwnersFunctionOrIsToldWhatIsMissi
     const CleanupResult cleaned = manager.wait(manager.cleanup_old_data(a_week()));
     EXPECT_EQ(cleaned.book_tickers, 1U);
     EXPECT_EQ(cleaned.book_tickers_staying, 1U);
+    // Of what is the owner's the writer makes the partitions; the rest is left.
+    RetentionPolicy policy;
+    policy.dataset = Dataset::book_tickers;
+    policy.max_age = std::chrono::hours(24 * 5);
+    manager.wait(set_retention(manager, policy));
+    for (const Finding& step : manager.wait(maintain(manager)).steps) {
+        EXPECT_LE(step.severity, Severity::note) << step.check << " " << step.what;
+    }
 }
 
 TEST_F(PostgresRoles, AReaderAsksWhatHeLikesLooksForWhatIsWrongAndWritesNothing) {

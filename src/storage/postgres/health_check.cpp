@@ -11,6 +11,7 @@
 #include <marketdb/error.hpp>
 
 #include "storage/health.hpp"
+#include "storage/postgres/hypertables.hpp"
 #include "storage/postgres/row_codec.hpp"
 #include "storage/postgres/transaction.hpp"
 
@@ -297,26 +298,17 @@ asio::awaitable<void> HealthCheck::look_at_chunks(Deadline deadline) {
 }
 
 asio::awaitable<void> HealthCheck::look_at_jobs(Deadline deadline) {
-    const Result views =
-        co_await ask("SELECT pg_catalog.to_regclass('timescaledb_information.jobs') IS NOT NULL", deadline);
-    if (!views.boolean(0, 0)) co_return;
-    const Result found = co_await ask(
-        "SELECT pg_catalog.concat_ws('.', j.hypertable_schema, j.hypertable_name), j.job_id::bigint, "
-        "j.proc_name::text, "
-        "j.schedule_interval::text, j.scheduled, coalesce(j.config::text, ''), coalesce(s.last_run_status, '') FROM "
-        "timescaledb_information.jobs AS j LEFT JOIN timescaledb_information.job_stats AS s USING (job_id) WHERE "
-        "j.hypertable_name IS NOT NULL ORDER BY 2",
-        deadline);
-    for (int row = 0; row < found.rows(); ++row) {
-        std::string what = fmt::format("job {} of the server runs {} every {}{}{}", found.integer(row, 1),
-                                       found.text(row, 2), found.text(row, 3), found.boolean(row, 4) ? "" : " (paused)",
-                                       found.text(row, 5).empty() ? "" : ", with " + found.text(row, 5));
-        if (found.text(row, 6) == "Failed") {
-            find(Severity::warning, "jobs", found.text(row, 0), what + "; its last run failed",
-                 fmt::format("SELECT * FROM timescaledb_information.job_errors WHERE job_id = {}",
-                             found.integer(row, 1)));
+    auto body = [deadline](Connection& connection) { return find_jobs(connection, deadline); };
+    const std::vector<ServerJob> jobs = co_await on_connection(pool_, body, deadline);
+    for (const ServerJob& job : jobs) {
+        std::string what =
+            fmt::format("job {} of the server runs {} every {}{}{}", job.id, job.what, job.every,
+                        job.is_paused ? " (paused)" : "", job.settings.empty() ? "" : ", with " + job.settings);
+        if (job.has_failed) {
+            find(Severity::warning, "jobs", job.table, what + "; its last run failed",
+                 fmt::format("SELECT * FROM timescaledb_information.job_errors WHERE job_id = {}", job.id));
         } else {
-            find(Severity::note, "jobs", found.text(row, 0), std::move(what));
+            find(Severity::note, "jobs", job.table, std::move(what));
         }
     }
 }

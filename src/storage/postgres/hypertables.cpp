@@ -12,6 +12,7 @@
 #include "storage/postgres/embedded.hpp"
 #include "storage/postgres/fill.hpp"
 #include "storage/postgres/row_codec.hpp"
+#include "storage/postgres/transaction.hpp"
 #include "storage/sql.hpp"
 
 namespace marketdb::storage::postgres {
@@ -24,6 +25,14 @@ constexpr std::string_view kTimescaleSql =
     "SELECT e.extversion, n.nspname::text, coalesce(pg_catalog.current_setting('timescaledb.license', true), '') FROM "
     "pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = "
     "'timescaledb'";
+
+constexpr std::string_view kHasJobsSql = "SELECT pg_catalog.to_regclass('timescaledb_information.jobs') IS NOT NULL";
+
+constexpr std::string_view kJobsSql =
+    "SELECT j.job_id::bigint, pg_catalog.concat_ws('.', j.hypertable_schema, j.hypertable_name), j.proc_name::text, "
+    "j.schedule_interval::text, coalesce(j.config::text, ''), NOT j.scheduled, coalesce(s.last_run_status = 'Failed', "
+    "false) FROM timescaledb_information.jobs AS j LEFT JOIN timescaledb_information.job_stats AS s USING (job_id) "
+    "WHERE j.hypertable_name IS NOT NULL ORDER BY 1";
 
 /// Triggers of statements have the inserted rows from this version on.
 constexpr std::array kOldestTimescale{2, 18};
@@ -49,6 +58,26 @@ asio::awaitable<std::optional<Timescale>> find_timescale(Connection& connection,
     std::optional<Timescale> timescale;
     if (found.rows() > 0) timescale = Timescale{found.text(0, 0), found.text(0, 1), found.text(0, 2)};
     co_return timescale;
+}
+
+asio::awaitable<std::vector<ServerJob>> find_jobs(Connection& connection, Deadline deadline) {
+    std::vector<ServerJob> jobs;
+    const Step has_jobs{kHasJobsSql};
+    const Result view = co_await read_one(connection, has_jobs, deadline);
+    if (!view.boolean(0, 0)) co_return jobs;
+    const Step step{kJobsSql};
+    const Result found = co_await read_one(connection, step, deadline);
+    for (int row = 0; row < found.rows(); ++row) {
+        ServerJob& job = jobs.emplace_back();
+        job.id = found.integer(row, 0);
+        job.table = found.text(row, 1);
+        job.what = found.text(row, 2);
+        job.every = found.text(row, 3);
+        job.settings = found.text(row, 4);
+        job.is_paused = found.boolean(row, 5);
+        job.has_failed = found.boolean(row, 6);
+    }
+    co_return jobs;
 }
 
 asio::awaitable<void> make_hypertables(Connection& connection, const SchemaName& schema, Deadline deadline) {

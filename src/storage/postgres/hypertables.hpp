@@ -2,10 +2,12 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
 #include <marketdb/deadline.hpp>
+#include <marketdb/retention.hpp>
 
 #include "storage/postgres/connection.hpp"
 #include "storage/postgres/statements.hpp"
@@ -22,6 +24,9 @@ struct Timescale {
 /// None: the extension is not installed in this database.
 [[nodiscard]] boost::asio::awaitable<std::optional<Timescale>> find_timescale(Connection& connection,
                                                                               Deadline deadline);
+
+/// The jobs of tables in this database, by id. None: the extension is not installed.
+[[nodiscard]] boost::asio::awaitable<std::vector<ServerJob>> find_jobs(Connection& connection, Deadline deadline);
 
 /// Makes hypertables of the empty tables that have just been made in this transaction, and fits the functions of partitions to
 /// their chunks. Uses what the Apache edition has.

@@ -37,6 +37,9 @@ inline constexpr std::size_t kUpsertRowsAtOnce = 20'000;
     return {rows.table, rows.row(first), std::min(count, rows.count - first)};
 }
 
+/// A statement that tables want from time to time, and which do (see store_maintenance.cpp).
+struct TidyWork;
+
 /// The operations of the engine on an open schema.
 ///
 /// Threads: all functions on the pool's executor. Deadlines are resolved.
@@ -78,6 +81,13 @@ class Store {
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline);
     awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff, bool spares_imports,
                                                            Deadline deadline);
+
+    // store_maintenance.cpp
+    awaitable<void> fit_partitions(const Table& table, bool by_days, Deadline deadline);
+    awaitable<std::optional<std::uint64_t>> make_partitions(const Table& table, Timestamp start, Timestamp end,
+                                                            Deadline deadline);
+    awaitable<std::vector<Finding>> tidy_up(Deadline deadline);
+    awaitable<std::vector<ServerJob>> server_jobs(Deadline deadline);
 
     // store_read.cpp
     awaitable<void> scan(const ScanRequest& request, RowSink& sink, Deadline deadline);
@@ -136,6 +146,9 @@ class Store {
     [[nodiscard]] bool drops_partitions(const PhysicalTable& table) const;
     awaitable<std::optional<std::uint64_t>> drop_once(Connection& connection, const Table& table,
                                                       std::span<const Step> steps, Deadline deadline);
+    /// Runs VACUUM or ANALYZE, which no transaction may surround.
+    awaitable<void> run_alone(std::string statement, Deadline deadline);
+    awaitable<void> tidy_tables(const TidyWork& work, std::vector<Finding>& steps, Deadline deadline);
     awaitable<void> ensure_partitions(const PhysicalTable& table, RowSpan rows, Deadline deadline);
     [[nodiscard]] TimeRange range_to_read(const PhysicalTable& table, RowSpan rows) const;
     [[nodiscard]] Remedy remedy_for(const std::exception_ptr& failure, bool copied) const;

@@ -36,6 +36,17 @@ void Checkpointer::after_commit() noexcept {
 
 void Checkpointer::before_write(const Control& control, const std::function<void()>& on_wait) {
     if (log_bytes() <= next_wait_bytes_) return;
+    const Outcome outcome = fold(control, on_wait);
+    if (outcome == Outcome::done) return;
+    next_wait_bytes_ = log_bytes() + limits_.limit_bytes / 4;
+    if (outcome == Outcome::failed) return;
+    notice_(
+        fmt::format("{}-wal: {} bytes long, and cannot be folded back because another reader or process holds an old "
+                    "snapshot; it grows on",
+                    connection_.options().path, log_bytes()));
+}
+
+Checkpointer::Outcome Checkpointer::fold(const Control& control, const std::function<void()>& on_wait) {
     const auto begun = std::chrono::steady_clock::now();
     Outcome outcome = try_now();
     while (outcome == Outcome::busy && std::chrono::steady_clock::now() - begun < kLongestWait) {
@@ -45,13 +56,7 @@ void Checkpointer::before_write(const Control& control, const std::function<void
         std::this_thread::sleep_for(kPause);
         outcome = try_now();
     }
-    if (outcome == Outcome::done) return;
-    next_wait_bytes_ = log_bytes() + limits_.limit_bytes / 4;
-    if (outcome == Outcome::failed) return;
-    notice_(
-        fmt::format("{}-wal: {} bytes long, and cannot be folded back because another reader or process holds an old "
-                    "snapshot; it grows on",
-                    connection_.options().path, log_bytes()));
+    return outcome;
 }
 
 Checkpointer::Outcome Checkpointer::at_close() {

@@ -37,6 +37,8 @@ class Checkpointer {
     /// Before a write: if the log is at its limit, keeps trying for a bounded time; then says so and goes on. `on_wait` runs
     /// between two attempts: it asks the readers of this process to let go of their snapshots.
     void before_write(const Control& control, const std::function<void()>& on_wait);
+    /// Keeps trying for a bounded time; `on_wait` as above.
+    [[nodiscard]] Outcome fold(const Control& control, const std::function<void()>& on_wait);
     /// At closing: one attempt. Leaves the lock held if it is done, so that the log can be removed.
     [[nodiscard]] Outcome at_close();
 

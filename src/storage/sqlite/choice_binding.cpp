@@ -19,7 +19,7 @@ ChoiceBinding::ChoiceBinding(const RowChoice& choice) : choice_(choice), row_(*c
     if (choice.source != SourceId{}) add(table.find(Role::source)->name, "=");
     if (choice.spares_imports) {
         conditions_ += fmt::format(
-            " AND ({0} IS NULL OR {0} NOT IN (SELECT \"id\" FROM \"sources\" WHERE \"kind\" IN ('import', 'copy')))",
+            R"( AND ({0} IS NULL OR {0} NOT IN (SELECT "id" FROM "sources" WHERE "kind" IN ('import', 'copy'))))",
             quote_identifier(table.find(Role::source)->name));
     }
 }

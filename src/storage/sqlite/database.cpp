@@ -1,5 +1,7 @@
 #include "storage/sqlite/database.hpp"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -106,11 +108,34 @@ std::uint64_t Database::copy_sql_rows(const SqlRows& rows, const Control& contro
     return in_transaction(control, [&] { return store_->copy_sql_rows(rows, control); });
 }
 
-void Database::reclaim(const Control& control) {
-    in_transaction(control, [&] {
-        store_->reclaim(kPagesToReclaim);
-        return true;
-    });
+std::uint64_t Database::reclaim(const Control& control) {
+    return in_transaction(control, [&] { return store_->reclaim(kPagesToReclaim); });
+}
+
+std::optional<Finding> Database::fold_log(const Control& control) {
+    if (!checkpointer_) return std::nullopt;
+    const Connection::Scope scope(*connection_, control);
+    identity_.require_same();
+    std::error_code missing;
+    // What other programs left in it counts too.
+    const std::uintmax_t size = std::filesystem::file_size(connection_->file() + "-wal", missing);
+    const std::uintmax_t bytes = missing ? 0 : size;
+    Finding finding{Severity::fine, "log", {}, {}, {}};
+    switch (checkpointer_->fold(control, [this] { ++ticket_; })) {
+        case Checkpointer::Outcome::done:
+            finding.what = bytes > 0 ? fmt::format("{} bytes of it folded into the file", bytes) : "it is empty";
+            break;
+        case Checkpointer::Outcome::busy:
+            finding.severity = Severity::note;
+            finding.what = fmt::format("{} bytes of it stay: others read what they began with, or write", bytes);
+            break;
+        case Checkpointer::Outcome::failed:
+            finding.severity = Severity::warning;
+            finding.what = fmt::format("{} bytes of it could not be folded into the file", bytes);
+            finding.remedy = "look at the room on the disk and at the log of this program";
+            break;
+    }
+    return finding;
 }
 
 void Database::tidy() noexcept {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,7 +64,10 @@ class Database {
     SqlResult run_sql(const SqlStatement& statement, const Control& control);
     std::uint64_t run_sql_batch(const SqlBatch& batch, const Control& control);
     std::uint64_t copy_sql_rows(const SqlRows& rows, const Control& control);
-    void reclaim(const Control& control);
+    /// Returns how many bytes went back to the file system, a bounded amount; 0: there are none left.
+    std::uint64_t reclaim(const Control& control);
+    /// Folds the log back, if need be within half a second. Nothing where there is none.
+    std::optional<Finding> fold_log(const Control& control);
     /// What can be done after an operation was answered: folds the log back if it is long. No throw.
     void tidy() noexcept;
 

@@ -1,6 +1,7 @@
 #include "storage/sqlite/sqlite_engine.hpp"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -259,11 +260,40 @@ asio::awaitable<std::optional<std::uint64_t>> SqliteEngine::drop_partition(const
     co_return std::nullopt;
 }
 
+asio::awaitable<std::optional<std::uint64_t>> SqliteEngine::make_partitions(const Table&, Timestamp, Timestamp,
+                                                                            Deadline) {
+    co_return std::nullopt;
+}
+
 asio::awaitable<void> SqliteEngine::reclaim(Deadline deadline) {
     auto work = [](JobContext& context) { context.database.reclaim(context.control); };
     Job job(resolve(deadline), work);
     co_await run(Lane::writer, Need::open, job);
 }
+
+asio::awaitable<std::vector<Finding>> SqliteEngine::tidy_up(Deadline deadline) {
+    std::vector<Finding> steps;
+    std::uint64_t freed = 0;
+    std::uint64_t now_freed = 0;
+    do {
+        // Each a job of its own, so that what others write goes between.
+        auto work = [&](JobContext& context) { now_freed = context.database.reclaim(context.control); };
+        Job job(resolve(deadline), work);
+        co_await run(Lane::writer, Need::open, job);
+        freed += now_freed;
+    } while (now_freed > 0);
+    Finding vacuum{Severity::fine, "vacuum", {}, "no freed pages are left", {}};
+    if (freed > 0) vacuum.what = fmt::format("{} bytes of freed pages given back", freed);
+    steps.push_back(std::move(vacuum));
+    std::optional<Finding> log;
+    auto work = [&](JobContext& context) { log = context.database.fold_log(context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+    if (log) steps.push_back(std::move(*log));
+    co_return steps;
+}
+
+std::uint64_t SqliteEngine::usual_row_bytes(Dataset dataset) const noexcept { return sqlite::usual_row_bytes(dataset); }
 
 asio::awaitable<SqlResult> SqliteEngine::run_sql(const SqlStatement& statement, Deadline deadline) {
     SqlResult result;

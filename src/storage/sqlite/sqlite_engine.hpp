@@ -52,7 +52,11 @@ class SqliteEngine final : public Engine {
     awaitable<Timestamp> partition_start(const Table& table, Timestamp time, Deadline deadline) override;
     awaitable<std::optional<std::uint64_t>> drop_partition(const Table& table, Timestamp cutoff, bool spares_imports,
                                                            Deadline deadline) override;
+    awaitable<std::optional<std::uint64_t>> make_partitions(const Table& table, Timestamp start, Timestamp end,
+                                                            Deadline deadline) override;
     awaitable<void> reclaim(Deadline deadline) override;
+    awaitable<std::vector<Finding>> tidy_up(Deadline deadline) override;
+    [[nodiscard]] std::uint64_t usual_row_bytes(Dataset dataset) const noexcept override;
     awaitable<SqlResult> run_sql(const SqlStatement& statement, Deadline deadline) override;
     awaitable<BackupReport> back_up(std::string file, Deadline deadline) override;
     awaitable<std::uint64_t> run_sql_batch(const SqlBatch& batch, Deadline deadline) override;

@@ -33,6 +33,9 @@ class ScratchRow {
 /// Counts up when the writer wants readers to let go of their snapshots; a long scan then goes on in a new one.
 using SnapshotTicket = std::atomic<std::uint32_t>;
 
+/// What a row of a dataset usually takes in the file.
+[[nodiscard]] std::uint64_t usual_row_bytes(Dataset dataset) noexcept;
+
 /// The operations of the engine on one connection, one at a time. What writes must run in a `WriteTransaction`.
 ///
 /// Threads: those of its connection.
@@ -59,8 +62,8 @@ class Store {
     WriteResult move_rows(const Table& table, const SeriesKey& from, const SeriesKey& to, std::uint64_t limit,
                           const Control& control);
     Erased erase(const RowChoice& choice, std::uint64_t limit);
-    /// Gives at most so many free pages back to the file system.
-    void reclaim(std::uint32_t pages);
+    /// Gives at most so many free pages back to the file system. Returns how many bytes they were.
+    std::uint64_t reclaim(std::uint32_t pages);
 
     void scan(const ScanRequest& request, RowSink& sink, const Control& control, const SnapshotTicket& ticket);
     void latest(const Table& table, std::span<const SeriesKey> series, RowSink& sink, const Control& control);

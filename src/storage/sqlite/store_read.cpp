@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 
@@ -38,24 +39,25 @@ void bind_scan(Statement& statement, const ScanRequest& request, const ScanShape
     if (shape.after) bind_in_turn(statement, parameter, after, table, scan_order(table, shape.series));
 }
 
-/// Usual bytes of a stored row, of `Dataset` in order.
-constexpr std::uint64_t kUsualBytes[] = {50, 64, 58, 66};
-
 /// To ask the file what a table takes would read all of it, so each gets its share.
 void share_bytes(DatabaseStats& stats) {
     std::uint64_t usual = 0;
-    for (const DatasetStats& one : stats.datasets)
-        usual += one.rows * kUsualBytes[static_cast<std::size_t>(one.dataset)];
+    for (const DatasetStats& one : stats.datasets) usual += one.rows * usual_row_bytes(one.dataset);
     for (DatasetStats& one : stats.datasets) {
         if (one.rows == 0) continue;
         one.bytes_are_estimated = true;
-        const std::uint64_t share = one.rows * kUsualBytes[static_cast<std::size_t>(one.dataset)];
+        const std::uint64_t share = one.rows * usual_row_bytes(one.dataset);
         one.bytes = static_cast<std::uint64_t>(static_cast<double>(stats.bytes) * static_cast<double>(share) /
                                                static_cast<double>(usual));
     }
 }
 
 }  // namespace
+
+std::uint64_t usual_row_bytes(Dataset dataset) noexcept {
+    constexpr std::array<std::uint64_t, 4> kBytes{50, 64, 58, 66};
+    return kBytes.at(static_cast<std::size_t>(dataset));
+}
 
 void Store::scan(const ScanRequest& request, RowSink& sink, const Control& control, const SnapshotTicket& ticket) {
     const Connection::Scope scope(connection_, control);

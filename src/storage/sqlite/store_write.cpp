@@ -201,10 +201,12 @@ Erased Store::erase(const RowChoice& choice, std::uint64_t limit) {
     return erased;
 }
 
-void Store::reclaim(std::uint32_t pages) {
+std::uint64_t Store::reclaim(std::uint32_t pages) {
+    const std::uint64_t before = integer("PRAGMA freelist_count");
     Statement vacuum(connection_, fmt::format("PRAGMA incremental_vacuum({})", pages));
     while (vacuum.step()) {
     }
+    return (before - integer("PRAGMA freelist_count")) * integer("PRAGMA page_size");
 }
 
 }  // namespace marketdb::storage::sqlite

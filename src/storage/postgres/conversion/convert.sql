@@ -273,6 +273,7 @@ BEGIN
             EXECUTE format('GRANT DELETE ON %I.series TO %s', {schema_text}, who.name);
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %1$I.coverage, %1$I.retention_policies, %1$I.retention_holds TO %2$s',
                            {schema_text}, who.name);
+            EXECUTE format('GRANT SELECT, UPDATE (width) ON %I.partitioning TO %s', {schema_text}, who.name);
         END IF;
         IF who.deletes @> partitioned THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %I.marketdb_drop_partitions(text, timestamptz) TO %s', {schema_text}, who.name);

@@ -275,6 +275,9 @@ BEGIN
                        'there was no such table', {schema_text}, one.name);
     END LOOP;
     INSERT INTO {before}.returned SELECT 'quarantined_rows', 'there was no such table', count(*) FROM {schema}.quarantined_rows;
+    INSERT INTO {before}.returned SELECT 'retention_holds', 'there was no such table', count(*) FROM {schema}.retention_holds AS h
+        WHERE h.released_at IS NULL;
+    INSERT INTO {before}.returned SELECT 'retention_policies', 'there was no such table', count(*) FROM {schema}.retention_policies;
     SELECT string_agg(format('%s rows of %s: %s', r.rows, r.table_name, r.reason), '; ') INTO lost
     FROM (SELECT r.table_name, r.reason, sum(r.rows) AS rows FROM {before}.returned AS r
           WHERE r.reason IS NOT NULL GROUP BY 1, 2 HAVING sum(r.rows) > 0 ORDER BY 1, 2) AS r;

@@ -39,6 +39,7 @@ BEGIN
         IF who.writes THEN
             EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %1$I.retention_policies, %1$I.retention_holds TO %2$s',
                            {schema_text}, who.name);
+            EXECUTE format('GRANT UPDATE (width) ON %I.partitioning TO %s', {schema_text}, who.name);
         END IF;
     END LOOP;
 END
