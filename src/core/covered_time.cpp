@@ -83,4 +83,11 @@ std::vector<CoveredTime> covered_time(std::span<const CoverageClaim> claims, Sou
     return pieces;
 }
 
+CoverageShare covered_share(std::span<const CoverageClaim> claims, SourceId source, const Interval& range) {
+    CoverageShare share;
+    share.asked = range.end - range.start;
+    for (const CoveredTime& piece : covered_time(claims, source, range)) share.covered += piece.end - piece.start;
+    return share;
+}
+
 }  // namespace marketdb::core

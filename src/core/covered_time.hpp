@@ -26,6 +26,10 @@ void for_each_series(std::span<const CoverageClaim> claims,
 [[nodiscard]] std::vector<CoveredTime> covered_time(std::span<const CoverageClaim> claims, SourceId source,
                                                     const Interval& range);
 
+/// How much of a range is covered, by the claims of one series and clock; `source` as above.
+[[nodiscard]] CoverageShare covered_share(std::span<const CoverageClaim> claims, SourceId source,
+                                          const Interval& range);
+
 /// Whether gaps stay when this is taken out of the ledger: no row comes back into them, and a quote from before must not be carried
 /// over them. They go with everything before a moment, and with the source that said so.
 [[nodiscard]] constexpr bool keeps_gaps(const CoverageFilter& filter) noexcept {

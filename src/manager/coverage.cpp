@@ -56,12 +56,9 @@ awaitable<std::vector<CoverageClaim>> gaps(awaitable<std::vector<CoverageClaim>>
     co_return all;
 }
 
-awaitable<CoverageShare> share(awaitable<std::vector<CoveredTime>> question, CoverageFilter filter) {
-    const std::vector<CoveredTime> pieces = co_await std::move(question);
-    CoverageShare share;
-    share.asked = filter.end - filter.start;
-    for (const CoveredTime& piece : pieces) share.covered += piece.end - piece.start;
-    co_return share;
+awaitable<CoverageShare> share(awaitable<std::vector<CoverageClaim>> question, CoverageFilter filter) {
+    const std::vector<CoverageClaim> claims = co_await std::move(question);
+    co_return core::covered_share(claims, filter.source, range_of(filter));
 }
 
 /// The source of what users declare for a reason; the same for the same one.
@@ -142,7 +139,8 @@ awaitable<CoverageShare> get_coverage_share(DatabaseManager& db, CoverageFilter 
     core::refuse(!has_range || !filter.dataset || filter.symbol == SymbolId{},
                  "coverage: expected a dataset, a symbol, a start and an end");
     if (!filter.clock) filter.clock = ClockKind::event;
-    return share(get_coverage(db, filter, deadline), filter);
+    check(filter);
+    return share(read_claims(CoverageLedger(db), filter, deadline), filter);
 }
 
 awaitable<void> declare_coverage(DatabaseManager& db, CoverageDeclaration declaration, Deadline deadline) {

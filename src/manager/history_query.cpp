@@ -2,8 +2,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/covered_time.hpp"
 #include "core/intervals.hpp"
-#include "manager/coverage_share.hpp"
 #include "manager/impl.hpp"
 
 namespace marketdb {
@@ -76,7 +76,8 @@ awaitable<CoverageShare> DatabaseManager::Impl::coverage_of(const HistoryPlan& p
         filter.clock = plan.clock;
         filter.start = time.start;
         filter.end = time.end;
-        const CoverageShare one = co_await read_coverage_share(*engine_, filter, deadline);
+        const std::vector<CoverageClaim> claims = co_await engine_->claims(filter, deadline);
+        const CoverageShare one = core::covered_share(claims, SourceId{}, time);
         all.asked += one.asked;
         all.covered += one.covered;
     }
