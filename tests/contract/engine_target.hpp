@@ -127,10 +127,10 @@ inline EngineTarget sqlite_memory_target() {
 /// A schema of its own for each test, in the database of the shared server, owned by the role that marketdb connects as.
 namespace postgres_target {
 
-/// `desk_Xa3f9Q` of `marketdb-test-Xa3f9Q`. Not folded to lower case: quoting is tested along.
+/// `Desk_Xa3f9Q` of `marketdb-test-Xa3f9Q`. Always a name that has to be quoted.
 inline std::string schema(const std::filesystem::path& folder) {
     const std::string name = folder.filename().string();
-    return "desk_" + name.substr(name.rfind('-') + 1);
+    return "Desk_" + name.substr(name.rfind('-') + 1);
 }
 
 /// A connection whose statements find the tables of the schema.

@@ -38,7 +38,7 @@ TEST(PostgresTarget, ItsSettingsNameTheSchemaAndARoleThatOwnsNothing) {
     const Config config = target.config(folder.path());
     EXPECT_EQ(config.engine, EngineKind::postgres);
     EXPECT_EQ(config.postgres.schema, target.shown(folder.path()));
-    EXPECT_EQ(config.postgres.schema.substr(0, 5), "desk_");
+    EXPECT_EQ(config.postgres.schema.substr(0, 5), "Desk_");
     target.set_up(folder.path());
     const std::string is_owner = "SELECT nspowner::regrole = current_user::regrole FROM pg_namespace WHERE nspname = " +
                                  quoted_text(config.postgres.schema);
