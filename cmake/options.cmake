@@ -39,6 +39,8 @@ endif()
 if(MARKETDB_COVERAGE)
     target_compile_options(marketdb_test_options INTERFACE -fno-profile-arcs -fno-test-coverage)
 endif()
+# Nor are they what is to be fast.
+target_compile_options(marketdb_test_options INTERFACE $<$<CONFIG:Release>:-O1>)
 
 # The sources of one folder. A file that appears or goes is noticed by the next build.
 function(marketdb_sources out folder)
