@@ -76,10 +76,15 @@ void print_settled(Session& session, HistoryFilter filter, OutputFormat format) 
     std::vector<Field> fields = rate_fields();
     fields.push_back({"mark_price", FieldKind::number, 1});
     RecordPrinter printer(output(), format, fields);
-    for (const FundingRate& rate : session.impl().run(get_settled_funding(session.impl().manager, filter)).rows) {
-        std::vector<std::string> values = rate_values(session, rate, rate.interval_minutes, format);
-        values.push_back(number_cell(rate.mark_price, format));
-        printer.add(std::move(values));
+    SettledFundingReader reader = read_settled_funding(session.impl().manager, filter);
+    for (bool is_last = false; !is_last;) {
+        const std::vector<FundingRate> rates = session.impl().run(reader.next());
+        for (const FundingRate& rate : rates) {
+            std::vector<std::string> values = rate_values(session, rate, rate.interval_minutes, format);
+            values.push_back(number_cell(rate.mark_price, format));
+            printer.add(std::move(values));
+        }
+        is_last = rates.empty();
     }
     printer.finish();
     output().flush();

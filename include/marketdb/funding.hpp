@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -32,11 +34,40 @@ struct LatestFunding {
 boost::asio::awaitable<std::vector<LatestFunding>> get_latest_funding(DatabaseManager& db, LatestFilter filter = {},
                                                                       Deadline deadline = {});
 
-/// The rates that were paid, in order; predicted ones are left out. `limit` counts settled rates only.
+/// Gives the rates that were paid in batches of bounded memory; predicted ones are read and left out. No transaction stays open
+/// between two batches.
 ///
-/// Errors: invalid_argument  end before start, `last` negative, `last` with `start`; `every` is set: it would choose among rows
-///                           of both kinds.
+/// Threads: one at a time. Lifetime: the manager must outlive it.
+class SettledFundingReader {
+ public:
+    SettledFundingReader(SettledFundingReader&&) noexcept;
+    SettledFundingReader& operator=(SettledFundingReader&&) noexcept;
+    ~SettledFundingReader();
+
+    /// The next rates, at most `max_rows`, often fewer; empty at the end. Errors: as `get_funding_rate_history`.
+    boost::asio::awaitable<std::vector<FundingRate>> next(std::size_t max_rows = 16'384, Deadline deadline = {});
+
+    /// Rows of either kind left out so far because the received clock was asked for.
+    [[nodiscard]] std::uint64_t without_received_at() const noexcept;
+
+ private:
+    friend SettledFundingReader read_settled_funding(DatabaseManager& db, HistoryFilter filter);
+    class State;
+    explicit SettledFundingReader(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+/// Begins to read the rates that were paid, in order.
+///
+/// Errors: invalid_argument  end before start, `last` negative, `last` with `start`; `every` or `limit` is set: they would choose
+///                           among rows of both kinds.
+[[nodiscard]] SettledFundingReader read_settled_funding(DatabaseManager& db, HistoryFilter filter = {});
+
+/// The same, all at once. `limit` counts settled rates only.
+///
+/// Errors: invalid_argument    as `read_settled_funding`, without `limit`.
 ///         unknown_exchange, unknown_symbol.
+///         resource_exhausted  more than 4,194,304 rates and no `limit`; use the reader.
 /// Cost:   reads every rate of the time asked once, in batches; only settled ones are kept.
 boost::asio::awaitable<History<FundingRate>> get_settled_funding(DatabaseManager& db, HistoryFilter filter = {},
                                                                  Deadline deadline = {});

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -23,6 +24,8 @@ namespace {
 using boost::asio::awaitable;
 
 constexpr std::size_t kFundingBatchRows = 16'384;
+constexpr std::uint64_t kMaxSettledRates = 4'194'304;  // without a limit; stated in the public header
+constexpr const char* kFundingCancelled = "reading funding rates was cancelled";
 constexpr std::chrono::minutes kMaxApart{1};  // of the quotes of a basis; stated in the public header
 constexpr std::array<std::int32_t, 4> kIntervals = {60, 120, 240, 480};  // minutes; those that exchanges use
 
@@ -76,21 +79,46 @@ awaitable<std::vector<LatestFunding>> conclude(DatabaseManager& db, awaitable<st
     co_return latest;
 }
 
+/// The next settled rates; none at the end.
+awaitable<std::vector<FundingRate>> next_settled(HistoryReader<FundingRate>& reader, std::size_t max_rows,
+                                                 Deadline deadline) {
+    std::vector<FundingRate> rows;
+    for (bool is_last = false; rows.empty() && !is_last;) {
+        rows = co_await reader.next(max_rows, deadline);
+        is_last = rows.empty();
+        std::erase_if(rows, [](const FundingRate& row) { return row.kind != FundingKind::settled; });
+    }
+    co_return rows;
+}
+
 awaitable<History<FundingRate>> collect_settled(HistoryReader<FundingRate> reader, std::uint64_t limit,
                                                 Deadline deadline) {
     History<FundingRate> settled;
     for (;;) {
-        const std::vector<FundingRate> rows = co_await reader.next(kFundingBatchRows, deadline);
-        for (const FundingRate& row : rows) {
-            if (row.kind != FundingKind::settled) continue;
-            settled.truncated = settled.rows.size() == limit;
-            if (settled.truncated) break;
-            settled.rows.push_back(row);
-        }
+        const std::vector<FundingRate> rows = co_await next_settled(reader, kFundingBatchRows, deadline);
+        const std::uint64_t kept = std::min<std::uint64_t>(rows.size(), limit - settled.rows.size());
+        settled.rows.insert(settled.rows.end(), rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(kept));
+        settled.truncated = kept < rows.size();
         if (settled.truncated || rows.empty()) break;
     }
     settled.without_received_at = reader.without_received_at();
     co_return settled;
+}
+
+/// Errors: resource_exhausted.
+awaitable<History<FundingRate>> collect_all_settled(HistoryReader<FundingRate> reader, Deadline deadline) {
+    History<FundingRate> settled = co_await collect_settled(std::move(reader), kMaxSettledRates, deadline);
+    if (settled.truncated) {
+        throw Error(ErrorCode::resource_exhausted,
+                    fmt::format("more than {} settled funding rates; read them in batches, or ask for a shorter time",
+                                kMaxSettledRates));
+    }
+    co_return settled;
+}
+
+/// Errors: invalid_argument.
+void refuse_sampling(const HistoryFilter& filter) {
+    analysis::refuse(filter.every.count() != 0, "every: expected none, it would choose among predicted rates too");
 }
 
 /// A quote with the names that order it.
@@ -168,18 +196,51 @@ awaitable<std::vector<Basis>> pair_up(DatabaseManager& db, awaitable<std::vector
 
 awaitable<std::vector<LatestFunding>> get_latest_funding(DatabaseManager& db, LatestFilter filter, Deadline deadline) {
     const Deadline resolved = analysis::resolved(db, deadline);
-    return analysis::run(conclude(db, db.get_latest_funding_rates(filter, resolved), resolved),
-                         "reading funding rates was cancelled");
+    return analysis::run(conclude(db, db.get_latest_funding_rates(filter, resolved), resolved), kFundingCancelled);
+}
+
+class SettledFundingReader::State {
+ public:
+    State(DatabaseManager& db, HistoryReader<FundingRate> reader) : db_(db), reader_(std::move(reader)) {}
+
+    [[nodiscard]] DatabaseManager& db() const noexcept { return db_; }
+    [[nodiscard]] HistoryReader<FundingRate>& reader() noexcept { return reader_; }
+
+ private:
+    DatabaseManager& db_;
+    HistoryReader<FundingRate> reader_;
+};
+
+SettledFundingReader::SettledFundingReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SettledFundingReader::SettledFundingReader(SettledFundingReader&&) noexcept = default;
+SettledFundingReader& SettledFundingReader::operator=(SettledFundingReader&&) noexcept = default;
+SettledFundingReader::~SettledFundingReader() = default;
+
+awaitable<std::vector<FundingRate>> SettledFundingReader::next(std::size_t max_rows, Deadline deadline) {
+    analysis::refuse(max_rows == 0, "max_rows: expected at least 1");
+    const Deadline resolved = analysis::resolved(state_->db(), deadline);
+    return analysis::run(next_settled(state_->reader(), max_rows, resolved), kFundingCancelled);
+}
+
+std::uint64_t SettledFundingReader::without_received_at() const noexcept {
+    return state_->reader().without_received_at();
+}
+
+SettledFundingReader read_settled_funding(DatabaseManager& db, HistoryFilter filter) {
+    refuse_sampling(filter);
+    analysis::refuse(filter.limit != 0, "limit: expected none, it would count predicted rates too");
+    HistoryReader<FundingRate> reader = db.read_history<FundingRate>(filter);
+    return SettledFundingReader(std::make_unique<SettledFundingReader::State>(db, std::move(reader)));
 }
 
 awaitable<History<FundingRate>> get_settled_funding(DatabaseManager& db, HistoryFilter filter, Deadline deadline) {
-    analysis::refuse(filter.every.count() != 0, "every: expected none, it would choose among predicted rates too");
-    constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
-    const std::uint64_t limit = filter.limit == 0 ? kAll : filter.limit;
-    filter.limit = 0;  // would count predicted rates
+    refuse_sampling(filter);
+    const std::uint64_t limit = std::exchange(filter.limit, 0);  // would count predicted rates
     const Deadline resolved = analysis::resolved(db, deadline);
-    return analysis::run(collect_settled(db.read_history<FundingRate>(filter), limit, resolved),
-                         "reading funding rates was cancelled");
+    HistoryReader<FundingRate> reader = db.read_history<FundingRate>(filter);
+    return analysis::run(limit == 0 ? collect_all_settled(std::move(reader), resolved)
+                                    : collect_settled(std::move(reader), limit, resolved),
+                         kFundingCancelled);
 }
 
 awaitable<std::vector<Basis>> get_basis(DatabaseManager& db, LatestFilter filter, Deadline deadline) {

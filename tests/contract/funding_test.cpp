@@ -154,6 +154,37 @@ TEST_P(FundingContract, TheSettledHistoryLeavesOutPredictedRates) {
     EXPECT_FALSE(wait(get_settled_funding(db(), newest)).truncated);
 }
 
+TEST_P(FundingContract, AReaderGivesTheSettledRatesInBatches) {
+    const SymbolId alpha = perpetual("ALPHA_FUTURES");
+    std::vector<FundingRate> rows;
+    for (int i = 1; i <= 10; ++i) {
+        rows.push_back(with_settlement(funding(alpha, kNoon + i * 1min, 0.0009)));
+        if (i % 3 == 0) {
+            rows.push_back(with_settlement(funding(alpha, kNoon + i * 1min, i * 0.0001, FundingKind::settled)));
+        }
+    }
+    store(rows);
+    SettledFundingReader reader = read_settled_funding(db(), history_of_base("BTC"));
+    std::vector<FundingRate> read;
+    for (bool is_last = false; !is_last;) {
+        const std::vector<FundingRate> batch = wait(reader.next(2));
+        EXPECT_LE(batch.size(), 2U);
+        read.insert(read.end(), batch.begin(), batch.end());
+        is_last = batch.empty();
+    }
+    ASSERT_EQ(read.size(), 3U) << "batches without any are read over";
+    for (std::size_t i = 0; i < read.size(); ++i) {
+        EXPECT_EQ(read[i].timestamp, kNoon + 3min * (static_cast<int>(i) + 1));
+        EXPECT_EQ(read[i].kind, FundingKind::settled);
+    }
+    EXPECT_TRUE(wait(reader.next()).empty());
+    HistoryFilter limited = history_of_base("BTC");
+    limited.limit = 1;
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(read_settled_funding(db(), limited)); },
+                 {"limit"});
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(reader.next(0)); }, {"max_rows"});
+}
+
 TEST_P(FundingContract, TheBasisIsOfThePerpetualRelativeToSpot) {
     const SymbolId spot = make_symbol().id;
     const SymbolId alpha = perpetual("ALPHA_FUTURES");
