@@ -149,6 +149,8 @@ int run_symbols_merge(const GlobalOptions& global, const SymbolMergeArguments& a
     Session session(choose_database(global), arguments.yes ? Access::write : Access::read);
     const Symbol from = one_symbol(session, arguments.from);
     const Symbol into = one_symbol(session, arguments.into);
+    if (from.id == into.id)
+        throw UsageError(fmt::format("FROM and INTO are the same symbol: {}", shown(session, from)));
     const std::vector<SeriesStats> series = session.series_stats();
     std::vector<std::vector<std::string>> records;
     const std::string both = fmt::format("{} to {} in {}", shown(session, from), shown(session, into), session.name());

@@ -175,7 +175,8 @@ class DatabaseManager {
 
     /// Moves all rows of a symbol to another of the same exchange, for one that was split wrongly into two, and makes the
     /// first inactive. Rows of the same key are merged as `insert_book_ticker_snapshots` does. Runs in transactions of 10,000 rows,
-    /// each of which moves its rows or none: after an error the next call goes on, and no row is lost or doubled.
+    /// each of which moves its rows or none: after an error the next call goes on, and no row is lost or doubled. Gaps that were
+    /// declared for the first and not filled since are then the other's; what was claimed to be complete of it is claimed no more.
     ///
     /// Errors: invalid_argument  the same symbol twice, or of two exchanges.
     ///         unknown_symbol, read_only.

@@ -112,6 +112,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<std::vector<Symbol>> change_symbols(std::vector<Symbol> added, std::vector<SymbolChange> changed,
                                                   Deadline deadline);
     awaitable<MergeResult> merge_symbols(SymbolId from, SymbolId into, Deadline deadline);
+    /// Declares the gaps of one symbol that count for another, too.
+    awaitable<void> take_over_gaps(SymbolId from, SymbolId into, Deadline deadline);
     awaitable<WriteResult> move_series(Dataset dataset, SymbolId from, SymbolId into, Deadline deadline);
 
     // sql.cpp

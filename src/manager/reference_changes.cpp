@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "core/covered_time.hpp"
 #include "manager/impl.hpp"
 
 namespace marketdb {
@@ -202,17 +203,34 @@ awaitable<MergeResult> DatabaseManager::Impl::merge_symbols(SymbolId from, Symbo
     const Symbol* target = co_await symbol_by_id(into, deadline);
     if (target == nullptr) throw unknown_symbol(into);
     require_mergeable(*source, *target);
+    co_await take_over_gaps(from, into, deadline);
     MergeResult result;
     WriteResult* const parts[] = {&result.book_tickers, &result.trades, &result.funding_rates};
     for (std::size_t i = 0; i < std::size(kSymbolDatasets); ++i) {
         const WriteResult moved = co_await move_series(kSymbolDatasets[i], from, into, deadline);
         *parts[i] = moved;
     }
+    CoverageFilter everything;  // gaps too: they were taken over
+    everything.symbol = from;
+    co_await engine_->withdraw(everything, deadline);
     SymbolUpdate update;
     update.is_active = false;
     const Symbol left = co_await update_symbol(from, update, deadline);
     static_cast<void>(left);
     co_return result;
+}
+
+awaitable<void> DatabaseManager::Impl::take_over_gaps(SymbolId from, SymbolId into, Deadline deadline) {
+    CoverageFilter of_source;
+    of_source.symbol = from;
+    const std::vector<CoverageClaim> claims = co_await engine_->claims(of_source, deadline);
+    std::vector<CoverageClaim> gaps;
+    core::for_each_series(claims, [&gaps](std::span<const CoverageClaim> series) {
+        for (const CoverageClaim& gap : core::counting_gaps(series, core::kEver)) gaps.push_back(gap);
+    });
+    for (CoverageClaim& gap : gaps) gap.symbol = into;
+    const std::span<const CoverageClaim> taken(gaps);
+    if (!gaps.empty()) co_await engine_->claim(taken, deadline);
 }
 
 awaitable<WriteResult> DatabaseManager::Impl::move_series(Dataset dataset, SymbolId from, SymbolId into,

@@ -126,6 +126,7 @@ TEST_F(Symbols, AMergeShowsItsTargetNeedsYesAndCounts) {
                                   R"("timestamp":"2024-08-08T00:00:00Z","price":1,"quantity":1,"trade_id":"1"})"
                                   "\n");
     answer({"import", "--layout", "marketdb-jsonl", "--dataset", "trades", "other.jsonl"});
+    EXPECT_EQ(run({"symbols", "merge", from, from}).code, 2);
     const Outcome asked = run({"symbols", "merge", exchange + ":OTHERUSDT", from});
     EXPECT_EQ(asked.code, 2);
     EXPECT_EQ(asked.out.rfind("would move from " + exchange + ":OTHER/USDT (OTHERUSDT) to " + from, 0), 0U)

@@ -3,6 +3,8 @@
 #include <future>
 #include <optional>
 
+#include <marketdb/coverage.hpp>
+
 #include "engine_fixture.hpp"
 
 namespace marketdb::testing {
@@ -364,6 +366,39 @@ TEST_P(SymbolMerge, RowsMoveToTheOtherSymbolAndAreCounted) {
     }
     EXPECT_EQ(kept, (Lines{"book-tickers 3", "trades 2", "funding-rates 1"}));
     EXPECT_EQ(wait(db().merge_symbols(from.id, into.id)).book_tickers, result(0)) << "nothing is left to move";
+}
+
+TEST_P(SymbolMerge, DeclaredGapsGoAlongAndNothingStaysBehind) {
+    if (!target().can.own_tables) GTEST_SKIP() << target().name << " cannot merge symbols";
+    const Symbol from = make_symbol("BTC", "USDT", "ALPHA_SPOT", "BTC/USDT");
+    const Symbol into = make_symbol("XBT", "USDT", "ALPHA_SPOT", "BTCUSDT");
+    store({quote(from.id, kNoon, 1, 2), quote(from.id, kNoon + 10s, 3, 4)});
+    CoverageDeclaration time;
+    time.dataset = Dataset::book_tickers;
+    time.symbol = from.id;
+    time.start = kNoon;
+    time.end = kNoon + 11s;
+    wait(declare_coverage(db(), time));
+    time.start = kNoon + 2s;
+    time.end = kNoon + 5s;
+    time.reason = "switch failed";
+    wait(declare_gap(db(), time));
+    time.start = kNoon + 6s;
+    time.end = kNoon + 7s;
+    wait(declare_gap(db(), time));
+    time.reason = "found again";  // another source fills the second gap
+    wait(declare_coverage(db(), time));
+    wait(db().merge_symbols(from.id, into.id));
+    CoverageFilter of_symbol;
+    of_symbol.symbol = from.id;
+    EXPECT_TRUE(wait(get_coverage_claims(db(), of_symbol)).empty());
+    of_symbol.symbol = into.id;
+    const std::vector<CoverageClaim> claims = wait(get_coverage_claims(db(), of_symbol));
+    ASSERT_EQ(claims.size(), 1U)
+        << "what was claimed of another series is not claimed of this one, nor missing what was filled";
+    EXPECT_EQ(claims[0].kind, CoverageKind::gap);
+    EXPECT_EQ(claims[0].start, kNoon + 2s);
+    EXPECT_EQ(claims[0].end, kNoon + 5s);
 }
 
 TEST_P(SymbolMerge, AMergeOfManyRowsInSeveralTransactionsLosesNone) {
