@@ -7,6 +7,10 @@
 namespace marketdb::analysis {
 namespace {
 
+constexpr Timestamp kWanted = Timestamp::min();  // before every instant
+constexpr Timestamp kEnded = Timestamp::max();   // after every instant
+constexpr std::size_t kMaxReserved = 16'384;     // instants
+
 [[nodiscard]] std::int64_t count_of(Timestamp time) noexcept { return time.time_since_epoch().count(); }
 
 }  // namespace
@@ -58,31 +62,41 @@ void Instants::pop() noexcept {
 AsOfMerge::AsOfMerge(std::size_t series, ClockKind clock, Instants instants,
                      std::optional<std::chrono::microseconds> tolerance, std::vector<std::vector<Gap>> gaps)
     : series_(series),
+      next_times_(series, kWanted),
+      quotes_(series),
       clock_(clock == ClockKind::received ? &BookTicker::received_at : &BookTicker::timestamp),
       instants_(std::move(instants)),
-      tolerance_(tolerance) {
-    for (std::size_t i = 0; i < gaps.size(); ++i) series_[i].gaps = std::move(gaps[i]);
+      tolerance_(tolerance),
+      quotes_may_end_(tolerance.has_value()) {
+    for (std::size_t i = 0; i < gaps.size(); ++i) {
+        series_[i].gaps = std::move(gaps[i]);
+        quotes_may_end_ = quotes_may_end_ || !series_[i].gaps.empty();
+    }
 }
 
 AsOfQuote AsOfMerge::quote_of(const BookTicker& row) const noexcept {
     return {time_of(row), row.bid_price, row.bid_qty, row.ask_price, row.ask_qty};
 }
 
-void AsOfMerge::start_with(std::size_t series, const BookTicker& row) { series_[series].quote = quote_of(row); }
+void AsOfMerge::start_with(std::size_t series, const BookTicker& row) { quotes_[series] = quote_of(row); }
 
 void AsOfMerge::feed(std::size_t series, std::vector<BookTicker> rows) {
-    Series& one = series_[series];
-    one.has_ended = rows.empty();
-    one.rows = std::move(rows);
-    one.position = 0;
+    next_times_[series] = rows.empty() ? kEnded : time_of(rows.front());
+    series_[series].rows = std::move(rows);
+    series_[series].position = 0;
 }
 
 std::optional<AsOfMerge::Wanted> AsOfMerge::run(AlignedBookTickers& out, std::size_t max_instants) {
     std::optional<Wanted> wanted;
+    if (!instants_.are_of_rows()) {
+        const std::size_t expected = std::min({max_instants, kMaxReserved, static_cast<std::size_t>(instants_.left())});
+        out.instants.reserve(expected);
+        out.quotes.reserve(expected * series_.size());
+    }
     while (out.instants.size() < max_instants) {
         if (!is_present(instant_) && !find_instant(wanted)) return wanted;
-        for (std::size_t i = 0; i < series_.size(); ++i) {
-            if (!advance(series_[i])) return Wanted{i};
+        for (std::size_t i = 0; i < next_times_.size(); ++i) {
+            if (next_times_[i] <= instant_ && !advance(i)) return Wanted{i};
         }
         give_out(out);
     }
@@ -98,46 +112,47 @@ bool AsOfMerge::find_instant(std::optional<Wanted>& wanted) {
 }
 
 bool AsOfMerge::find_row(std::optional<Wanted>& wanted) {
-    Timestamp next = kNoTime;
-    for (std::size_t i = 0; i < series_.size(); ++i) {
-        if (instants_.driver() && *instants_.driver() != i) continue;
-        const Series& one = series_[i];
-        if (one.wants_rows()) {
-            wanted = Wanted{i};
-            return false;
-        }
-        if (one.has_row() && (!is_present(next) || time_of(one.rows[one.position]) < next)) {
-            next = time_of(one.rows[one.position]);
-        }
-    }
-    instant_ = next;
-    return is_present(next);
+    const auto first = instants_.driver() ? next_times_.begin() + static_cast<std::ptrdiff_t>(*instants_.driver())
+                                          : std::min_element(next_times_.begin(), next_times_.end());
+    if (*first == kWanted) wanted = Wanted{static_cast<std::size_t>(first - next_times_.begin())};
+    if (*first == kWanted || *first == kEnded) return false;
+    instant_ = *first;
+    return true;
 }
 
-bool AsOfMerge::advance(Series& series) const {
-    const std::size_t begin = series.position;
+bool AsOfMerge::advance(std::size_t series) {
+    Series& one = series_[series];
+    const std::size_t begin = one.position;
     std::size_t at = begin;
-    while (at < series.rows.size() && time_of(series.rows[at]) <= instant_) ++at;
-    series.position = at;
-    if (at > begin) series.quote = quote_of(series.rows[at - 1]);
-    return !series.wants_rows();
+    while (at < one.rows.size() && time_of(one.rows[at]) <= instant_) ++at;
+    one.position = at;
+    if (at > begin) quotes_[series] = quote_of(one.rows[at - 1]);
+    next_times_[series] = at < one.rows.size() ? time_of(one.rows[at]) : kWanted;
+    return at < one.rows.size();
 }
 
 void AsOfMerge::give_out(AlignedBookTickers& out) {
     out.instants.push_back(instant_);
-    for (Series& series : series_) out.quotes.push_back(holds(series) ? series.quote : AsOfQuote{});
+    out.quotes.insert(out.quotes.end(), quotes_.begin(), quotes_.end());
+    if (quotes_may_end_) {
+        AsOfQuote* const given = out.quotes.data() + (out.quotes.size() - quotes_.size());
+        for (std::size_t i = 0; i < quotes_.size(); ++i) {
+            if (!holds(i)) given[i] = AsOfQuote{};
+        }
+    }
     instant_ = kNoTime;
 }
 
-bool AsOfMerge::holds(Series& series) const {
-    const Timestamp since = series.quote.time;
+bool AsOfMerge::holds(std::size_t series) {
+    const Timestamp since = quotes_[series].time;
     if (!is_present(since)) return false;
     if (tolerance_ && instant_ - since > *tolerance_) return false;
 
-    while (series.next_gap < series.gaps.size() && series.gaps[series.next_gap].end <= since) ++series.next_gap;
-    if (series.next_gap == series.gaps.size()) return true;
+    Series& one = series_[series];
+    while (one.next_gap < one.gaps.size() && one.gaps[one.next_gap].end <= since) ++one.next_gap;
+    if (one.next_gap == one.gaps.size()) return true;
     // A row that stands in a gap is known itself, but not what came after it.
-    return instant_ == since || instant_ < series.gaps[series.next_gap].start;
+    return instant_ == since || instant_ < one.gaps[one.next_gap].start;
 }
 
 }  // namespace marketdb::analysis

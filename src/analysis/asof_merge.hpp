@@ -80,13 +80,8 @@ class AsOfMerge {
     struct Series {
         std::vector<BookTicker> rows;
         std::size_t position = 0;
-        bool has_ended = false;
-        AsOfQuote quote;
         std::vector<Gap> gaps;
         std::size_t next_gap = 0;  // the first that ends after the quote
-
-        [[nodiscard]] bool has_row() const noexcept { return position < rows.size(); }
-        [[nodiscard]] bool wants_rows() const noexcept { return !has_row() && !has_ended; }
     };
 
     [[nodiscard]] Timestamp time_of(const BookTicker& row) const noexcept { return row.*clock_; }
@@ -95,14 +90,18 @@ class AsOfMerge {
     [[nodiscard]] bool find_instant(std::optional<Wanted>& wanted);
     [[nodiscard]] bool find_row(std::optional<Wanted>& wanted);
     /// Passes over the rows up to the instant. False: there may be more of them.
-    [[nodiscard]] bool advance(Series& series) const;
+    [[nodiscard]] bool advance(std::size_t series);
     void give_out(AlignedBookTickers& out);
-    [[nodiscard]] bool holds(Series& series) const;
+    [[nodiscard]] bool holds(std::size_t series);
 
     std::vector<Series> series_;
+    // What is looked at again at each instant lies together.
+    std::vector<Timestamp> next_times_;  // of each series' next row; kWanted before one is there, kEnded after the last
+    std::vector<AsOfQuote> quotes_;
     Timestamp BookTicker::*clock_;
     Instants instants_;
     std::optional<std::chrono::microseconds> tolerance_;
+    bool quotes_may_end_;          // before the next row: there is a tolerance or a gap
     Timestamp instant_ = kNoTime;  // the one that is being worked on
 };
 
