@@ -125,6 +125,8 @@ class BarePostgres {
         return std::stoll(PQgetvalue(result.get(), 0, 0));
     }
 
+    std::size_t number_of_rows(const std::string& sql) { return static_cast<std::size_t>(PQntuples(query(sql).get())); }
+
     /// One transaction with a binary COPY into the table, and a statement behind it.
     void copy_in(std::span<const BookTicker> rows, const char* table = "book_ticker_snapshots",
                  const std::string& then = {}) {

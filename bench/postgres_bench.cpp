@@ -2,12 +2,14 @@
 ///
 /// bench/run_postgres.sh starts a server for it. Usage:
 /// bench_postgres_bench --url URL [--asyncpg COMMAND] [--libpqxx COMMAND] [--rows 1000000] [--latest-rows 20000000]
-///     [--rounds 5] [--folder DIR] [--existing FILE.sql] [--only insert|small|stored|existing|history|latest|one-row|initialize]
+///     [--rounds 5] [--folder DIR] [--existing FILE.sql] [--only insert|small|stored|existing|history|bars|latest|one-row|
+///     initialize] [--bar-rows 5000000]
 #include <string>
 
 #include <marketdb/marketdb.hpp>
 
 #include "bench.hpp"
+#include "postgres_bars.hpp"
 #include "postgres_existing.hpp"
 #include "postgres_market.hpp"
 #include "postgres_one_row.hpp"
@@ -41,6 +43,7 @@ int run(int argc, char** argv) {
     if (wants("stored")) bench_stored(setup);
     if (wants("existing")) bench_existing(setup);
     if (wants("history")) bench_history(setup);
+    if (wants("bars")) bench_bars(setup, number_option(argc, argv, "--bar-rows", 5'000'000));
     if (wants("latest")) bench_latest(setup, latest_rows);
     summary.print();
     return summary.is_good() ? 0 : 3;

@@ -130,6 +130,15 @@ inline void bench_latest_on(const Setup& setup, std::size_t days, std::size_t ro
                 kBookTickerColumns));
         }));
     }
+    Side counting{"get_database_stats", {}};
+    for (std::size_t round = 0; round < 2 * setup.rounds + 1; ++round) {
+        DatabaseStats stats;
+        const Taken taken = time_of([&] { stats = db.wait(db.get_database_stats()); });
+        if (stats.datasets.front().rows != rows / 2000 * 2000) throw std::runtime_error("rows were miscounted");
+        if (round > 0) counting.rounds.push_back(taken);
+    }
+    setup.summary->at_most(fmt::format("get_database_stats, {} rows, {} partitions: ms", rows, days),
+                           median(counting.all(&Taken::wall)) * 1000, 100);
     const double milliseconds = median(ours.all(&Taken::wall)) * 1000;
     const double times = median(distinct.all(&Taken::wall)) * 1000 / milliseconds;
     setup.summary->at_most(fmt::format("latest of 2,000 symbols, {} rows, {} partitions: ms", rows, days), milliseconds,

@@ -8,6 +8,9 @@ target_compile_options(marketdb_options INTERFACE
     -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
     $<$<BOOL:${MARKETDB_WERROR}>:-Werror>)
 
+# A product that is added is rounded before, as a database does it; a processor that can do both at once would give other bits.
+target_compile_options(marketdb_options INTERFACE -ffp-contract=off)
+
 # GCC 12 sees overlapping and endless copies in "text" + string at -O3 (its bugs 105651 and 105329, mended in 13), and at -O2 a
 # coroutine's frame that is not freed as it was allocated, where it inlines only one of Asio's two functions.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -113,7 +113,9 @@ class BarReader {
 /// Bars of the quotes, or of the trades, of one series, across days and partitions alike.
 ///
 /// Errors: invalid_argument  every is not positive, or end lies before start.
-/// Cost:   reads every row of the time asked once, in batches; `fill` with a start asks for one row more.
+/// Cost:   reads every row of the time asked once, in batches; `fill` with a start asks for one row more. On marketdb's own schema in
+///         PostgreSQL, by event time and where a series has 128 rows an interval or more (on average over all of it), the server works
+///         the bars out instead, at most 256 and about 2,000,000 rows at a time, and no row travels; they are the same, bit for bit.
 [[nodiscard]] BarReader<QuoteBar> read_quote_bars(DatabaseManager& db, BarOptions options);
 [[nodiscard]] BarReader<TradeBar> read_trade_bars(DatabaseManager& db, BarOptions options);
 

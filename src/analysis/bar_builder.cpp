@@ -4,8 +4,6 @@
 
 #include <marketdb/measures.hpp>
 
-#include "analysis/series_rows.hpp"
-
 namespace marketdb::analysis {
 namespace {
 
@@ -19,6 +17,10 @@ void widen(Range& range, double number) noexcept {
 }
 
 Range unchanged(double number) noexcept { return {number, number, number, number}; }
+
+Range range_of(const core::Extent& extent) noexcept {
+    return {extent.first, extent.greatest, extent.least, extent.last};
+}
 
 }  // namespace
 
@@ -40,6 +42,26 @@ QuoteBar Tally<QuoteBar>::bar() const noexcept {
     bar.mean_mid = mid_sum_ / static_cast<double>(bar.two_sided_count);
     bar.mean_spread = spread_sum_ / static_cast<double>(bar.two_sided_count);
     return bar;
+}
+
+QuoteBar Tally<QuoteBar>::bar_of(const core::IntervalSummary& rows) noexcept {
+    QuoteBar bar;
+    bar.bid = range_of(rows.extents[0]);
+    bar.ask = range_of(rows.extents[1]);
+    bar.mid = range_of(rows.extents[2]);
+    bar.count = rows.rows;
+    bar.two_sided_count = rows.two_sided;
+    if (bar.two_sided_count == 0) return bar;
+    bar.mean_mid = rows.sums[0] / static_cast<double>(bar.two_sided_count);
+    bar.mean_spread = rows.sums[1] / static_cast<double>(bar.two_sided_count);
+    return bar;
+}
+
+BookTicker Tally<QuoteBar>::last_of(const core::IntervalSummary& rows) noexcept {
+    BookTicker quote;
+    quote.bid_price = rows.last_bid;
+    quote.ask_price = rows.last_ask;
+    return quote;
 }
 
 QuoteBar Tally<QuoteBar>::after(const BookTicker& quote) noexcept {
@@ -66,6 +88,22 @@ TradeBar Tally<TradeBar>::bar() const noexcept {
     return bar;
 }
 
+TradeBar Tally<TradeBar>::bar_of(const core::IntervalSummary& rows) noexcept {
+    TradeBar bar;
+    bar.price = range_of(rows.extents[0]);
+    bar.volume = rows.sums[0];
+    bar.buy_volume = is_present(rows.sums[1]) ? rows.sums[1] : 0;
+    bar.vwap = rows.sums[2] / bar.volume;
+    bar.count = rows.rows;
+    return bar;
+}
+
+Trade Tally<TradeBar>::last_of(const core::IntervalSummary& rows) noexcept {
+    Trade trade;
+    trade.price = rows.extents[0].last;
+    return trade;
+}
+
 TradeBar Tally<TradeBar>::after(const Trade& trade) noexcept {
     TradeBar bar;
     bar.price = unchanged(trade.price);
@@ -85,14 +123,14 @@ BarBuilder<Bar>::BarBuilder(const BarOptions& options)
 }
 
 template <class Bar>
-bool BarBuilder<Bar>::is_due_before(const Row& row) const noexcept {
-    return interval_ && *interval_ != interval_of(time_of(row, clock_));
+bool BarBuilder<Bar>::is_due_before(Timestamp time) const noexcept {
+    return interval_ && *interval_ != interval_of(time);
 }
 
 template <class Bar>
 bool BarBuilder<Bar>::is_due_at_end() const noexcept {
     if (!interval_) return false;
-    return last_ ? *interval_ <= *last_ : tally_.count() > 0;
+    return last_ ? *interval_ <= *last_ : has_rows();
 }
 
 template <class Bar>
@@ -103,10 +141,18 @@ void BarBuilder<Bar>::add(const Row& row) noexcept {
 }
 
 template <class Bar>
+void BarBuilder<Bar>::add(const core::IntervalSummary& rows) noexcept {
+    interval_ = interval_of(rows.start);
+    summary_ = rows;
+    if (empty_ == EmptyIntervals::fill) before_ = Tally<Bar>::last_of(rows);
+}
+
+template <class Bar>
 Bar BarBuilder<Bar>::take() noexcept {
     Bar bar = bar_of_interval();
     bar.start = Timestamp{std::chrono::microseconds{*interval_ * every_}};
     tally_ = {};
+    summary_.reset();
     if (empty_ == EmptyIntervals::skip) {
         interval_.reset();
     } else {
@@ -122,6 +168,7 @@ std::int64_t BarBuilder<Bar>::interval_of(Timestamp time) const noexcept {
 
 template <class Bar>
 Bar BarBuilder<Bar>::bar_of_interval() const noexcept {
+    if (summary_) return Tally<Bar>::bar_of(*summary_);
     if (tally_.count() > 0) return tally_.bar();
     return before_ ? Tally<Bar>::after(*before_) : Tally<Bar>::empty();
 }

@@ -6,7 +6,10 @@
 
 #include <marketdb/bars.hpp>
 
-/// Rows in order go in, bars come out: no I/O.
+#include "analysis/series_rows.hpp"
+#include "core/interval_summary.hpp"
+
+/// Rows in order, or summaries of intervals, go in, bars come out: no I/O.
 namespace marketdb::analysis {
 
 /// What the rows of one interval come to.
@@ -21,6 +24,10 @@ class Tally<QuoteBar> {
     void add(const BookTicker& quote) noexcept;
     [[nodiscard]] std::uint64_t count() const noexcept { return bar_.count; }
     [[nodiscard]] QuoteBar bar() const noexcept;
+
+    /// Of rows that the database summarised, and what of the last of them an empty interval is filled with.
+    [[nodiscard]] static QuoteBar bar_of(const core::IntervalSummary& rows) noexcept;
+    [[nodiscard]] static BookTicker last_of(const core::IntervalSummary& rows) noexcept;
 
     /// Of an interval without rows.
     [[nodiscard]] static QuoteBar empty() noexcept { return {}; }
@@ -42,6 +49,9 @@ class Tally<TradeBar> {
     [[nodiscard]] std::uint64_t count() const noexcept { return bar_.count; }
     [[nodiscard]] TradeBar bar() const noexcept;
 
+    [[nodiscard]] static TradeBar bar_of(const core::IntervalSummary& rows) noexcept;
+    [[nodiscard]] static Trade last_of(const core::IntervalSummary& rows) noexcept;
+
     [[nodiscard]] static TradeBar empty() noexcept { return {}; }
     [[nodiscard]] static TradeBar after(const Trade& trade) noexcept;
 
@@ -50,7 +60,7 @@ class Tally<TradeBar> {
     double notional_sum_ = 0;
 };
 
-/// The invariant: `tally_` holds the rows of `interval_`, which is the interval of the bar that leaves next.
+/// The invariant: `tally_` holds the rows of `interval_`, or `summary_` is of them; it is the interval of the bar that leaves next.
 template <class Bar>
 class BarBuilder {
  public:
@@ -61,13 +71,20 @@ class BarBuilder {
     /// The row at which the time before `start` ended, to fill with.
     void begin_after(const Row& row) noexcept { before_ = row; }
     /// Whether a bar has to leave before the row can be added.
-    [[nodiscard]] bool is_due_before(const Row& row) const noexcept;
+    [[nodiscard]] bool is_due_before(const Row& row) const noexcept { return is_due_before(time_of(row, clock_)); }
+    [[nodiscard]] bool is_due_before(const core::IntervalSummary& rows) const noexcept {
+        return is_due_before(rows.start);
+    }
     /// Whether one has to leave if no row follows.
     [[nodiscard]] bool is_due_at_end() const noexcept;
     void add(const Row& row) noexcept;
+    /// All rows of an interval of which none was added.
+    void add(const core::IntervalSummary& rows) noexcept;
     [[nodiscard]] Bar take() noexcept;
 
  private:
+    [[nodiscard]] bool is_due_before(Timestamp time) const noexcept;
+    [[nodiscard]] bool has_rows() const noexcept { return summary_ || tally_.count() > 0; }
     [[nodiscard]] std::int64_t interval_of(Timestamp time) const noexcept;
     [[nodiscard]] Bar bar_of_interval() const noexcept;
 
@@ -78,6 +95,7 @@ class BarBuilder {
     std::optional<std::int64_t> interval_;
     std::optional<Row> before_;  // the newest row so far, kept to fill with
     Tally<Bar> tally_;
+    std::optional<core::IntervalSummary> summary_;
 };
 
 extern template class BarBuilder<QuoteBar>;

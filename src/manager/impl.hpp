@@ -20,6 +20,7 @@
 
 #include "cache/latest_cache.hpp"
 #include "cache/reference_table.hpp"
+#include "core/interval_summary.hpp"
 #include "core/intervals.hpp"
 #include "manager/history.hpp"
 #include "manager/io_thread.hpp"
@@ -31,6 +32,8 @@
 #include "storage/table.hpp"
 
 namespace marketdb {
+
+struct SummarisedTime;
 
 /// The manager's state and the coroutines behind its methods.
 ///
@@ -148,6 +151,10 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     [[nodiscard]] SourceRegister& sources() noexcept { return sources_; }
     awaitable<SourceId> begin_source(Source source, Deadline deadline);
     awaitable<void> finish_source(SourceId id, std::int64_t rows, Deadline deadline);
+
+    // interval_summaries.cpp
+    awaitable<std::optional<SummarisedTime>> find_summarised_time(core::IntervalQuestion question, Deadline deadline);
+    awaitable<std::vector<core::IntervalSummary>> summarise(core::IntervalQuestion question, Deadline deadline);
 
     // coverage_ledger.cpp
     awaitable<void> claim(std::vector<CoverageClaim> claims, Deadline deadline);

@@ -21,6 +21,7 @@
 #include <marketdb/retention.hpp>
 #include <marketdb/sql.hpp>
 
+#include "core/interval_summary.hpp"
 #include "storage/table.hpp"
 
 namespace marketdb::storage {
@@ -190,6 +191,16 @@ class Engine {
     virtual awaitable<void> withdraw(CoverageFilter filter, Deadline deadline) = 0;
     /// The claims that have time in common with the filter's, by dataset, symbol, clock, start.
     virtual awaitable<std::vector<CoverageClaim>> claims(CoverageFilter filter, Deadline deadline) = 0;
+
+    /// What is kept of a series of quotes or trades, if the database can summarise its rows; none: it cannot, or has no rows of it.
+    virtual awaitable<std::optional<SeriesInfo>> summarised_series(Dataset, SymbolId, Deadline) {
+        co_return std::optional<SeriesInfo>();
+    }
+    /// What the rows of each interval come to that has any, in order; of such a series.
+    /// Errors: constraint  a number would be greater than a double can be.
+    virtual awaitable<std::vector<core::IntervalSummary>> summarise(core::IntervalQuestion, Deadline) {
+        co_return std::vector<core::IntervalSummary>();
+    }
 
     virtual awaitable<std::uint64_t> count(RowChoice choice, Deadline deadline) = 0;
     /// Of each series of a dataset's table that has any: its rows from a moment on (absent: all), counted. By no order.

@@ -20,10 +20,10 @@ LAYERS = {
     "src/io": ("core/", "storage/table.hpp", "storage/sequence.hpp"),
     "src/manager": ("core/", "storage/", "cache/", "io/"),
     "src/transfer": ("core/", "storage/table.hpp", "storage/sequence.hpp", "io/"),
-    "src/analysis": ("core/",),
+    "src/analysis": ("core/", "manager/interval_summaries.hpp"),
     "apps/cli": (),
     "examples": (),
-    "bench": ("analysis/asof_merge.hpp",),
+    "bench": ("analysis/asof_merge.hpp", "analysis/bar_builder.hpp"),
 }
 # Library header: the folders that may include it (tests may include anything).
 ONLY_IN = {

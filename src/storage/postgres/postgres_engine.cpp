@@ -275,6 +275,19 @@ asio::awaitable<void> PostgresEngine::count_rows(std::vector<SeriesInfo>& series
     co_await run(store().count_rows(series, resolve(deadline)));
 }
 
+asio::awaitable<std::optional<SeriesInfo>> PostgresEngine::summarised_series(Dataset dataset, SymbolId symbol,
+                                                                             Deadline deadline) {
+    const std::optional<SeriesInfo> series =
+        co_await run(store().summarised_series(dataset, symbol, resolve(deadline)));
+    co_return series;
+}
+
+asio::awaitable<std::vector<core::IntervalSummary>> PostgresEngine::summarise(core::IntervalQuestion question,
+                                                                              Deadline deadline) {
+    std::vector<core::IntervalSummary> summaries = co_await run(store().summarise(question, resolve(deadline)));
+    co_return summaries;
+}
+
 asio::awaitable<std::uint64_t> PostgresEngine::count(RowChoice choice, Deadline deadline) {
     const std::uint64_t rows = co_await run(store().count(choice, resolve(deadline)));
     co_return rows;

@@ -52,6 +52,10 @@ class PostgresEngine final : public Engine {
                            Deadline deadline) override;
     awaitable<std::vector<SeriesInfo>> series(std::optional<Dataset> dataset, Deadline deadline) override;
     awaitable<void> count_rows(std::vector<SeriesInfo>& series, Deadline deadline) override;
+    awaitable<std::optional<SeriesInfo>> summarised_series(Dataset dataset, SymbolId symbol,
+                                                           Deadline deadline) override;
+    awaitable<std::vector<core::IntervalSummary>> summarise(core::IntervalQuestion question,
+                                                            Deadline deadline) override;
     awaitable<std::uint64_t> count(RowChoice choice, Deadline deadline) override;
     awaitable<std::vector<SeriesCount>> count_since(const Table& table, Timestamp start, Deadline deadline) override;
     awaitable<Erased> erase(RowChoice choice, std::uint64_t limit, Deadline deadline) override;

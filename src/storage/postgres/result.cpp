@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <marketdb/error.hpp>
+#include <marketdb/models.hpp>
 
 #include "core/text.hpp"
 #include "storage/postgres/wire.hpp"
@@ -24,6 +25,13 @@ std::int64_t Result::integer(int row, int column) const {
 bool Result::boolean(int row, int column) const noexcept {
     const std::string_view value = bytes(row, column);
     return value.size() == 1 && value.front() != 0;
+}
+
+double Result::real(int row, int column) const {
+    const std::string_view value = bytes(row, column);
+    if (value.empty()) return kNoNumber;
+    if (value.size() == 8) return get_float64(value.data());
+    throw Error(ErrorCode::internal, fmt::format("column {}: a number of {} bytes", column, value.size()));
 }
 
 Timestamp Result::time(int row, int column) const {

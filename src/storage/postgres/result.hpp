@@ -36,6 +36,8 @@ class Result {
     [[nodiscard]] std::string text(int row, int column) const { return std::string(bytes(row, column)); }
     /// False for null.
     [[nodiscard]] bool boolean(int row, int column) const noexcept;
+    /// A float8; absent for null. Errors: internal  of another length.
+    [[nodiscard]] double real(int row, int column) const;
     /// A timestamptz; kNoTime for null. Errors: internal  of another length.
     [[nodiscard]] Timestamp time(int row, int column) const;
 

@@ -98,6 +98,10 @@ class Store {
     awaitable<ChangeMarks> poll_changes(Deadline deadline);
     awaitable<DatabaseStats> stats(Deadline deadline);
 
+    // store_summaries.cpp
+    awaitable<std::optional<SeriesInfo>> summarised_series(Dataset dataset, SymbolId symbol, Deadline deadline);
+    awaitable<std::vector<core::IntervalSummary>> summarise(core::IntervalQuestion question, Deadline deadline);
+
     // store_existing.cpp
     /// Counts the rows of series of which nobody keeps a count.
     awaitable<void> count_rows(std::vector<SeriesInfo>& series, Deadline deadline);
