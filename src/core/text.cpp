@@ -227,4 +227,10 @@ void append_time(std::string& out, std::int64_t microseconds) {
     out.append(text.data(), at);
 }
 
+std::string bytes_text(double bytes) {
+    constexpr double kMega = 1e6;
+    constexpr double kGiga = 1e9;
+    return bytes < kGiga ? fmt::format("{:.1f} MB", bytes / kMega) : fmt::format("{:.1f} GB", bytes / kGiga);
+}
+
 }  // namespace marketdb::core

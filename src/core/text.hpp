@@ -32,6 +32,9 @@ void append_double(std::string& out, double number);
 /// A text for messages: control bytes and invalid UTF-8 as `\x0a`, cut to `max_bytes` with `...`.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t max_bytes = 120);
 
+/// Bytes for people, in powers of ten: `0.3 MB`, `107.4 GB`.
+[[nodiscard]] std::string bytes_text(double bytes);
+
 /// A microsecond count appended as RFC 3339 UTC with six decimals and `Z`.
 void append_time(std::string& out, std::int64_t microseconds);
 

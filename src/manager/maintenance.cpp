@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/refuse.hpp"
+#include "core/text.hpp"
 #include "manager/access.hpp"
 #include "manager/forecast.hpp"
 
@@ -141,14 +142,13 @@ class Maintenance {
     awaitable<void> forecast() {
         report_.forecast = co_await forecast_disk(db_, options_.forecast, deadline_);
         const DiskForecast& made = report_.forecast;
-        constexpr double kMega = 1e6;
-        const std::string growth = fmt::format("rows of {:.1f} MB come a day", made.bytes_per_day / kMega);
+        const std::string growth = fmt::format("rows of {} come a day", core::bytes_text(made.bytes_per_day));
         if (!made.free_bytes) {
             say(Severity::note, "disk", {}, growth + "; how much room the server's disk has cannot be seen from here");
             co_return;
         }
         const std::string room =
-            fmt::format("{}, {:.1f} MB are free", growth, static_cast<double>(*made.free_bytes) / kMega);
+            fmt::format("{}, {} are free", growth, core::bytes_text(static_cast<double>(*made.free_bytes)));
         if (!is_present(made.full_at)) {
             say(Severity::fine, "disk", {}, room + ": that will do");
             co_return;

@@ -10,6 +10,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/text.hpp"
 #include "storage/health.hpp"
 #include "storage/postgres/hypertables.hpp"
 #include "storage/postgres/row_codec.hpp"
@@ -54,13 +55,6 @@ std::string key_array(const Table& table) {
     std::vector<std::string> names;
     for (const std::uint8_t index : table.key) names.push_back(literal(table.at(index).name));
     return fmt::format("ARRAY[{}]::text[]", fmt::join(names, ", "));
-}
-
-std::string bytes_text(std::int64_t bytes) {
-    constexpr double kMega = 1e6;
-    constexpr double kGiga = 1e9;
-    const auto number = static_cast<double>(bytes);
-    return number < kGiga ? fmt::format("{:.1f} MB", number / kMega) : fmt::format("{:.1f} GB", number / kGiga);
 }
 
 }  // namespace
@@ -231,7 +225,7 @@ asio::awaitable<void> HealthCheck::look_at_disk(Deadline deadline) {
     const Result found = co_await ask("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())", deadline);
     find(Severity::note, "disk", {},
          fmt::format("the database has {}; how much room the server's disk has left cannot be asked through SQL",
-                     bytes_text(found.integer(0, 0))),
+                     core::bytes_text(static_cast<double>(found.integer(0, 0)))),
          "watch the disk on the server's machine");
 }
 
