@@ -1,5 +1,7 @@
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -73,6 +75,33 @@ TEST_F(OperationPostgres, ABackupIsRestored) {
     of({"import", kQuotesName, "--force"});
     EXPECT_EQ(of({"checksum"}), sum) << "what was restored is written to as before";
     for (const std::string& name : file_names()) EXPECT_EQ(name.find(".part"), std::string::npos) << name;
+}
+
+TEST_F(OperationPostgres, ABackupWhileAnotherProgramWritesIsOfOneMoment) {
+    constexpr int kAtOnce = 1'000;
+    constexpr int kAll = 200'000;
+    import_there();
+    write_file("okex_book_ticker_2024-08-08_BTC-USDT.csv", many_quotes(kAll));
+    const std::string quotes = "SELECT count(*) FROM " + quoted_identifier(desk()) + ".book_ticker_snapshots";
+    Program writer(folder(), {"--db", url(), "import", "okex_book_ticker_2024-08-08_BTC-USDT.csv", "--batch-rows",
+                              std::to_string(kAtOnce)});
+    const auto has_begun = [&] { return std::stoi(session_.value(quotes)) >= 3 + kAtOnce; };
+    for (int i = 0; !has_begun() && i < 6'000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_TRUE(has_begun());
+    const json saved = json::parse(of({"backup", "meanwhile.dump", "--json"}));
+    const int after = std::stoi(session_.value(quotes));
+    EXPECT_LT(after, 3 + kAll) << "the import was over too soon for this test";
+    EXPECT_EQ(writer.wait().code, 0);
+    session_.run("DROP SCHEMA " + quoted_identifier(desk()) + " CASCADE");
+    const json restored = json::parse(of({"restore", "meanwhile.dump", "--json"}));
+    EXPECT_GE(restored[0].at("rows"), saved[0].at("rows")) << "which were counted before";
+    EXPECT_EQ(restored[0].at("miscounted_series"), 0);
+    const int rows = std::stoi(session_.value(quotes)) - 3;
+    EXPECT_GE(rows, kAtOnce);
+    EXPECT_LE(rows, after);
+    EXPECT_EQ(rows % kAtOnce, 0) << "whole transactions";
+    of({"import", "okex_book_ticker_2024-08-08_BTC-USDT.csv"});
+    EXPECT_EQ(std::stoi(session_.value(quotes)), 3 + kAll) << "an import that was not finished there is taken up again";
 }
 
 TEST_F(OperationPostgres, StatusCheckAndMetricsAnswerAsOnAFile) {
