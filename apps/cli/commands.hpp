@@ -29,6 +29,7 @@ int run_symbols_sync(const GlobalOptions& global, const SyncArguments& arguments
 int run_symbols_resolve(const GlobalOptions& global, const std::string& text, const FormatFlags& flags);
 int run_symbols_set(const GlobalOptions& global, const SymbolSetArguments& arguments, const FormatFlags& flags);
 int run_symbols_merge(const GlobalOptions& global, const SymbolMergeArguments& arguments);
+int run_sql(const GlobalOptions& global, const SqlArguments& arguments);
 int run_stats(const GlobalOptions& global, const StatsOptions& options);
 int run_status(const GlobalOptions& global, const StatusArguments& arguments);
 int run_check(const GlobalOptions& global, const StatusArguments& arguments);

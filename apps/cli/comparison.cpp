@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -14,6 +16,7 @@
 #include "pattern.hpp"
 #include "query.hpp"
 #include "terminal.hpp"
+#include "text_lines.hpp"
 
 namespace marketdb::cli {
 namespace {
@@ -61,6 +64,12 @@ std::vector<std::string> read_series(const CompareArguments& arguments) {
     return texts;
 }
 
+/// `0s` is of the very instant, which no length of time says.
+std::chrono::microseconds read_tolerance(const std::string& text) {
+    if (text == "0" || text == "0s") return std::chrono::microseconds{0};
+    return read_duration_option("--tolerance", text);
+}
+
 std::optional<double> read_number(std::string_view text) {
     double number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -73,15 +82,20 @@ std::optional<double> read_number(std::string_view text) {
 Comparison::Comparison(const CompareArguments& arguments)
     : texts_(read_series(arguments)), driver_(arguments.driver), fees_(arguments.fees) {
     read_instants(arguments);
-    if (!arguments.tolerance.empty()) alignment_.tolerance = read_duration_option("--tolerance", arguments.tolerance);
+    if (!arguments.tolerance.empty()) alignment_.tolerance = read_tolerance(arguments.tolerance);
     alignment_.clock = arguments.clock == "event" ? ClockKind::event : ClockKind::received;
 }
 
 void Comparison::read_instants(const CompareArguments& arguments) {
     constexpr auto kUsualStep = std::chrono::seconds(1);
-    const int choices = (arguments.every.empty() ? 0 : 1) + (driver_.empty() ? 0 : 1) + (arguments.each_change ? 1 : 0);
-    if (choices > 1) throw UsageError("--every, --driver and --each-change exclude each other: each chooses the times");
+    const bool has_times = !arguments.at.empty() || !arguments.at_file.empty();
+    const int choices = (arguments.every.empty() ? 0 : 1) + (driver_.empty() ? 0 : 1) +
+                        (arguments.each_change ? 1 : 0) + (has_times ? 1 : 0);
+    if (choices > 1) {
+        throw UsageError("--every, --driver, --each-change and --at exclude each other: each chooses the times");
+    }
     if (choices == 0) alignment_.every = kUsualStep;
+    if (has_times) return read_times(arguments);
     if (!arguments.every.empty()) alignment_.every = read_duration_option("--every", arguments.every);
     if (!driver_.empty() && !has_form_of_series(driver_)) {
         throw UsageError(fmt::format("--driver '{}': expected EXCHANGE:SYMBOL, one of the series", driver_));
@@ -92,6 +106,28 @@ void Comparison::read_instants(const CompareArguments& arguments) {
     if (is_present(alignment_.start) && is_present(alignment_.end) && alignment_.end < alignment_.start) {
         throw UsageError(fmt::format("--to {} lies before --from {}", arguments.to, arguments.from));
     }
+}
+
+void Comparison::read_times(const CompareArguments& arguments) {
+    if (!arguments.from.empty() || !arguments.to.empty()) {
+        throw UsageError("--at and --from/--to exclude each other: the times are those given");
+    }
+    std::vector<std::string> texts;
+    for (const std::string& list : arguments.at) {
+        for (std::string& text : split(list)) texts.push_back(std::move(text));
+    }
+    if (!arguments.at_file.empty()) {
+        if (!texts.empty()) throw UsageError("--at and --at-file exclude each other");
+        texts = read_lines(arguments.at_file);
+    }
+    const std::string_view option = arguments.at_file.empty() ? "--at" : "--at-file";
+    for (const std::string& text : texts) alignment_.at.push_back(read_time_option(option, text));
+    const auto earlier = std::is_sorted_until(alignment_.at.begin(), alignment_.at.end());
+    if (earlier != alignment_.at.end()) {
+        throw UsageError(fmt::format("{}: {} comes after {}; expected ascending times", option, to_string(*earlier),
+                                     to_string(*(earlier - 1))));
+    }
+    if (texts.empty()) throw UsageError(fmt::format("{}: expected at least one time", option));
 }
 
 void Comparison::resolve(Session& session, std::size_t least) {

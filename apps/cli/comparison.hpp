@@ -38,6 +38,7 @@ class Comparison {
 
  private:
     void read_instants(const CompareArguments& arguments);
+    void read_times(const CompareArguments& arguments);
     void name_series(Session& session);
     void add_fee(const std::string& text, std::vector<double>& fees) const;
 

@@ -17,6 +17,13 @@ void add_comparison_options(CLI::App* command, CompareArguments& compare) {
         ->type_name("SERIES")
         ->group("Times");
     command->add_flag("--each-change", compare.each_change, "At each quote of any of the series")->group("Times");
+    command->add_option("--at", compare.at, "At these times, ascending: T,T; may be repeated")
+        ->type_name("T,T")
+        ->allow_extra_args(false)
+        ->group("Times");
+    command->add_option("--at-file", compare.at_file, "At the times of a file, one a line; -: standard input")
+        ->type_name("FILE")
+        ->group("Times");
     command
         ->add_option("--from", compare.from,
                      "First time: 2024-08-08T23:54Z, 1723161257. None: when all series have a quote")
@@ -25,7 +32,9 @@ void add_comparison_options(CLI::App* command, CompareArguments& compare) {
     command->add_option("--to", compare.to, "Last time, included with --every. None: when the first series ends")
         ->type_name("T")
         ->group("Times");
-    command->add_option("--tolerance", compare.tolerance, "Older quotes are none: 5s. None: any age will do")
+    command
+        ->add_option("--tolerance", compare.tolerance,
+                     "Older quotes are none: 5s; 0s: of the very time. None: any age will do")
         ->type_name("LENGTH")
         ->group("Times");
     command

@@ -210,6 +210,8 @@ int run_coverage_declare(const GlobalOptions& global, const CoverageArguments& a
         throw UsageError("--from and --to: expected both, and --to after --from");
     }
     Session session(choose_database(global), Access::write);
+    const OutputFormat format = options.flags.format();
+    std::vector<std::vector<std::string>> records;
     for (const SymbolId symbol : chosen_symbols(session, selection)) {
         CoverageDeclaration declaration;
         declaration.dataset = *selection.dataset;
@@ -220,10 +222,18 @@ int run_coverage_declare(const GlobalOptions& global, const CoverageArguments& a
         declaration.reason = arguments.reason;
         DatabaseManager& db = session.impl().manager;
         session.impl().run(arguments.gap ? declare_gap(db, declaration) : declare_coverage(db, declaration));
-        output().line(fmt::format(
-            "{} {}: {} .. {} ({} time) is {}", to_string(declaration.dataset), session.names(symbol).text(),
-            to_string(declaration.start), to_string(declaration.end),
-            declaration.clock == ClockKind::event ? "event" : "received", arguments.gap ? "a gap" : "complete"));
+        const SeriesNames& names = session.names(symbol);
+        records.push_back({std::string(to_string(declaration.dataset)), names.exchange, names.symbol,
+                           declaration.clock == ClockKind::event ? "event" : "received",
+                           arguments.gap ? "gap" : "covered", to_string(declaration.start),
+                           to_string(declaration.end)});
+        if (format != OutputFormat::table) continue;
+        output().line(fmt::format("{} {}: {} .. {} ({} time) is {}", records.back()[0], names.text(), records.back()[5],
+                                  records.back()[6], records.back()[3], arguments.gap ? "a gap" : "complete"));
+    }
+    if (format != OutputFormat::table) {
+        print_records(output(), format,
+                      {{"dataset"}, {"exchange"}, {"symbol"}, {"clock"}, {"state"}, {"start"}, {"end"}}, records);
     }
     output().flush();
     session.close();

@@ -26,6 +26,7 @@ void describe_declare(CLI::App& parent, CommandLine& line) {
     declare->add_flag("--gap", line.coverage.gap, "Rows of this time were missed, whatever was claimed before");
     declare->add_option("--reason", line.coverage.reason, "Under which name it is kept")->type_name("TEXT");
     add_ledger_clock(declare, line.coverage, "Times by event (the exchange's clock) or received (ours) (event)");
+    add_format_flags(declare, line.read.flags);
     declare->callback(
         [&line] { line.run = [&line] { return run_coverage_declare(line.global, line.coverage, line.read); }; });
 }

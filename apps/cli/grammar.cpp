@@ -76,6 +76,10 @@ void describe_reading(CLI::App& app, CommandLine& line) {
     latest->add_option("--max-age", line.read.max_age, "Leave out rows that are older: 10s")
         ->type_name("LENGTH")
         ->group("Rows");
+    latest->add_flag("--active", line.read.active, "Balances whose total is above 0.001 only")->group("Rows");
+    latest->add_option("--min-total", line.read.min_total, "Balances whose total is above this only")
+        ->type_name("N")
+        ->group("Rows");
     latest->add_option("--watch", line.read.watch, "Again and again, until Ctrl-C: 1s")
         ->type_name("LENGTH")
         ->group("Output");
@@ -210,8 +214,14 @@ void describe_looking(CLI::App& app, CommandLine& line) {
         app, "stats", "How much of what is stored",
         {"marketdb --db sqlite:marketdb-demo.db stats", "marketdb --db sqlite:marketdb-demo.db stats --series --csv"});
     CLI::Option* series = stats->add_flag("--series", line.stats.series, "Each series instead of each dataset");
-    stats->add_flag("--exact", line.stats.exact, "Count every row, also where counts are kept; reads everything")
-        ->excludes(series);
+    CLI::Option* exact =
+        stats->add_flag("--exact", line.stats.exact, "Count every row, also where counts are kept; reads everything")
+            ->excludes(series);
+    stats
+        ->add_flag("--counters", line.stats.counters,
+                   "What this run's memory and connections did since it opened the database")
+        ->excludes(series)
+        ->excludes(exact);
     add_format_flags(stats, line.stats.flags);
     stats->callback([&line] { line.run = [&line] { return run_stats(line.global, line.stats); }; });
 

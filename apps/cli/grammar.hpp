@@ -24,6 +24,7 @@ struct CommandLine {
     SymbolSetArguments symbol_set;
     SymbolMergeArguments symbol_merge;
     std::string text;
+    SqlArguments sql;
     StatsOptions stats;
     InitOptions init;
     CleanupArguments cleanup;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -9,8 +10,10 @@
 
 #include "answer.hpp"
 #include "commands.hpp"
+#include "diagnostics.hpp"
 #include "exit_code.hpp"
 #include "interrupt.hpp"
+#include "session_impl.hpp"
 #include "terminal.hpp"
 
 namespace marketdb::cli {
@@ -96,9 +99,21 @@ std::vector<Latest<Row>> latest_within(Session& session, const Query& query, std
     return latest;
 }
 
+/// The newest row of each series that the filter chooses; of balances perhaps the active ones only.
+template <class Row>
+std::vector<Latest<Row>> newest_rows(Session& session, const Query& query) {
+    const LatestFilter filter = query.latest_filter();
+    if constexpr (std::is_same_v<Row, Balance>) {
+        if (const std::optional<double> above = query.active_above()) {
+            return session.impl().run(session.impl().manager.get_active_balances(filter, *above));
+        }
+    }
+    return session.latest<Row>(filter);
+}
+
 template <class Row>
 std::vector<Latest<Row>> latest_rows(Session& session, const Query& query, std::uint64_t& without_received_at) {
-    std::vector<Latest<Row>> rows = query.is_whole_series() ? session.latest<Row>(query.latest_filter())
+    std::vector<Latest<Row>> rows = query.is_whole_series() ? newest_rows<Row>(session, query)
                                                             : latest_within<Row>(session, query, without_received_at);
     if (query.is_oldest_first()) std::reverse(rows.begin(), rows.end());
     if (const std::uint64_t limit = query.history_filter().limit; limit > 0 && limit < rows.size()) {
@@ -125,6 +140,15 @@ std::size_t print_once(Session& session, const Query& query, const ReadOptions& 
     return rows.size();
 }
 
+/// Why there is no row.
+void explain(Session& session, const Query& query) {
+    if (const std::optional<double> above = query.active_above()) {
+        note(fmt::format("no balance of {} has a total above {} in {}", query.series_text(), *above, session.name()));
+    } else {
+        explain_empty_answer(session, query);
+    }
+}
+
 /// Until Ctrl-C.
 template <class Row>
 void watch(Session& session, const Query& query, const ReadOptions& options, std::chrono::microseconds interval) {
@@ -145,7 +169,7 @@ void watch(Session& session, const Query& query, const ReadOptions& options, std
             }
         }
         output().flush();
-        if (rows == 0 && is_first) explain_empty_answer(session, query);
+        if (rows == 0 && is_first) explain(session, query);
         sleep_unless_interrupted(interval);
     }
 }
@@ -157,7 +181,7 @@ int print_latest(Session& session, const Query& query, const ReadOptions& option
         watch<Row>(session, query, options, std::max<std::chrono::microseconds>(interval, kShortestWatch));
     }
     const std::size_t rows = print_once<Row>(session, query, options);
-    if (rows == 0) explain_empty_answer(session, query);
+    if (rows == 0) explain(session, query);
     return kOk;
 }
 

@@ -62,7 +62,8 @@ int print_help(const CLI::App& app, const CLI::ParseError& error) {
 int report_parse_error(const CLI::App& app, const CLI::ParseError& error) {
     std::string message = error.what();
     if (app.get_subcommands().empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-        message = fmt::format("no such command or option:{}", message.substr(message.find(':') + 1));
+        const std::vector<std::string> unknown = app.remaining();
+        message = fmt::format("no such command or option: {}", unknown.empty() ? std::string() : unknown.front());
     }
     report_error(fmt::format("{} (see {} --help)", message, command_path(app)));
     return kUsage;

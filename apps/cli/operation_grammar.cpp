@@ -1,3 +1,7 @@
+#include <cstdint>
+
+#include <marketdb/sql.hpp>
+
 #include "commands.hpp"
 #include "grammar_parts.hpp"
 
@@ -52,6 +56,31 @@ void describe_metrics(CLI::App& app, CommandLine& line) {
                      "A file for a textfile collector, whole at any time; -: standard output (-)")
         ->type_name("FILE");
     metrics->callback([&line] { line.run = [&line] { return run_metrics(line.global, line.status); }; });
+}
+
+void describe_sql(CLI::App& app, CommandLine& line) {
+    CLI::App* sql = add_command(
+        app, "sql", "Run one statement of your own, in the database's dialect",
+        {"marketdb --db sqlite:marketdb-demo.db sql 'SELECT exchange_name, market_type FROM exchanges'",
+         "marketdb --db sqlite:marketdb-demo.db sql 'SELECT count(*) AS trades FROM trade_snapshots WHERE price > $1' "
+         "--param 60000 --json"});
+    sql->add_option("STATEMENT", line.sql.statement, "One statement; -: from standard input")->required();
+    sql->add_option("--param", line.sql.parameters,
+                    "The value of $1, of $2, ..: a number, true, false, null, time:2024-08-08T23:54Z, else a text "
+                    "(text:42 too); may be repeated")
+        ->type_name("VALUE")
+        ->allow_extra_args(false)
+        ->group("Rows");
+    line.sql.limit = kSqlRowLimit;
+    CLI::Option* limit = sql->add_option("--limit", line.sql.limit, "Of more rows the rest is left off (100000)")
+                             ->type_name("N")
+                             ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}))
+                             ->group("Rows");
+    sql->add_flag("--write", line.sql.writes,
+                  "The statement may write; counts and claims that are kept beside the rows do not learn of it")
+        ->excludes(limit);
+    add_format_flags(sql, line.sql.flags);
+    sql->callback([&line] { line.run = [&line] { return run_sql(line.global, line.sql); }; });
 }
 
 void add_removal_flags(CLI::App* command, RemovalArguments& removal) {
@@ -130,6 +159,7 @@ void describe_operation(CLI::App& app, CommandLine& line) {
     describe_status(app, line);
     describe_check(app, line);
     describe_metrics(app, line);
+    describe_sql(app, line);
     describe_imports(app, line);
     describe_delete(app, line);
     describe_backup(app, line);

@@ -45,10 +45,12 @@ struct ReadOptions {
     std::optional<std::uint64_t> limit, tail;
     bool all = false;
     FormatFlags flags;
-    std::string watch;        ///< latest
-    std::string max_age;      ///< latest
-    std::string file = "-";   ///< export
-    std::string file_format;  ///< export
+    std::string watch;                ///< latest
+    std::string max_age;              ///< latest
+    bool active = false;              ///< latest
+    std::optional<double> min_total;  ///< latest
+    std::string file = "-";           ///< export
+    std::string file_format;          ///< export
 };
 
 struct ImportArguments {
@@ -95,6 +97,8 @@ struct CompareArguments {
     std::string every, driver, from, to, tolerance;
     std::string clock = "received";
     bool each_change = false;
+    std::vector<std::string> at;      ///< Times.
+    std::string at_file;              ///< A file of such.
     std::optional<double> threshold;  ///< spread
     std::vector<std::string> fees;    ///< spread
     bool with_coverage = false;       ///< spread
@@ -128,8 +132,18 @@ struct SymbolMergeArguments {
     bool yes = false, json = false;
 };
 
+/// Of sql.
+struct SqlArguments {
+    std::string statement;
+    std::vector<std::string> parameters;
+    std::uint64_t limit = 0;
+    bool writes = false;
+    FormatFlags flags;
+};
+
 struct StatsOptions {
     bool series = false;
+    bool counters = false;
     bool exact = false;
     FormatFlags flags;
 };

@@ -1,6 +1,7 @@
 #include "query.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -112,6 +113,21 @@ HistorySelection read_selection(const ReadOptions& options) {
 Query::Query(const ReadOptions& options)
     : dataset_(read_dataset(options.dataset)), series_(read_series(options, dataset_)), account_(options.account) {
     read_range(options);
+    read_active(options);
+}
+
+void Query::read_active(const ReadOptions& options) {
+    constexpr double kUsualTotal = 0.001;
+    if (!options.active && !options.min_total) return;
+    if (dataset_ != Dataset::balances) {
+        throw UsageError(
+            fmt::format("--active and --min-total: only balances have a total, not {}", to_string(dataset_)));
+    }
+    if (!is_whole_series()) {
+        throw UsageError("--active and --min-total: expected no --from, --to, --last, --every and --clock received");
+    }
+    active_above_ = options.min_total.value_or(kUsualTotal);
+    if (!std::isfinite(*active_above_)) throw UsageError("--min-total: expected a finite number");
 }
 
 void Query::read_range(const ReadOptions& options) {

@@ -39,6 +39,8 @@ class Query {
     [[nodiscard]] Dataset dataset() const noexcept { return dataset_; }
     [[nodiscard]] std::uint64_t tail() const noexcept { return tail_; }
     [[nodiscard]] std::chrono::microseconds max_age() const noexcept { return max_age_; }
+    /// Only balances whose total is above this were asked for.
+    [[nodiscard]] std::optional<double> active_above() const noexcept { return active_above_; }
     /// Of the latest rows, which come newest first unless asked otherwise.
     [[nodiscard]] bool is_oldest_first() const noexcept { return order_ == "asc"; }
 
@@ -58,6 +60,7 @@ class Query {
 
  private:
     void read_range(const ReadOptions& options);
+    void read_active(const ReadOptions& options);
     [[nodiscard]] SeriesFilter series_filter() const;
     void resolve_balances(Session& session);
 
@@ -70,6 +73,7 @@ class Query {
     std::string order_;
     std::uint64_t tail_ = 0;
     std::chrono::microseconds max_age_{0};
+    std::optional<double> active_above_;
 };
 
 }  // namespace marketdb::cli

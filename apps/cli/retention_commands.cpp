@@ -182,9 +182,17 @@ int run_retention_hold(const GlobalOptions& global, const RetentionArguments& ar
 
 int run_retention_release(const GlobalOptions& global, const RetentionArguments& arguments) {
     Session session(choose_database(global), Access::write);
-    session.impl().run(release_hold(session.impl().manager, arguments.id));
+    DatabaseManager& db = session.impl().manager;
+    session.impl().run(release_hold(db, arguments.id));
+    const OutputFormat format = arguments.flags.format();
+    if (format == OutputFormat::table) {
+        output().line(fmt::format("hold {} is released", arguments.id));
+    } else {
+        for (const RetentionHold& hold : session.impl().run(get_holds(db, true))) {
+            if (hold.id == arguments.id) print_records(output(), format, fields(), {record_of(hold)});
+        }
+    }
     session.close();
-    output().line(fmt::format("hold {} is released", arguments.id));
     output().flush();
     return kOk;
 }

@@ -85,6 +85,7 @@ void describe_retention(CLI::App& app, CommandLine& line) {
     CLI::App* release = add_command(*retention, "release", "Let the rows of a hold go",
                                     {"marketdb --db sqlite:marketdb-demo.db retention release 1"});
     release->add_option("ID", line.retention.id, "Of the hold, as `retention show` lists it")->required();
+    add_format_flags(release, line.retention.flags);
     release->callback([&line] { line.run = [&line] { return run_retention_release(line.global, line.retention); }; });
 
     CLI::App* forecast = add_command(*retention, "forecast", "When the disk is full if rows go on coming as they do",

@@ -187,9 +187,12 @@ int print_now(Session& session, const Comparison& comparison, const CompareArgum
 
 void refuse_beside_now(const CompareArguments& arguments) {
     const bool has_time = !arguments.every.empty() || !arguments.driver.empty() || arguments.each_change ||
-                          !arguments.from.empty() || !arguments.to.empty() || !arguments.tolerance.empty();
-    if (has_time)
-        throw UsageError("--now and --every, --driver, --each-change, --from, --to, --tolerance exclude each other");
+                          !arguments.at.empty() || !arguments.at_file.empty() || !arguments.from.empty() ||
+                          !arguments.to.empty() || !arguments.tolerance.empty();
+    if (has_time) {
+        throw UsageError(
+            "--now and --every, --driver, --each-change, --at, --from, --to, --tolerance exclude each other");
+    }
     if (arguments.threshold)
         throw UsageError("--now and --threshold exclude each other: --min-bps says which are shown");
     if (!arguments.fees.empty())

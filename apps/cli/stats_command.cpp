@@ -1,4 +1,5 @@
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -99,6 +100,38 @@ void print_series(Session& session, OutputFormat format) {
     print_records(output(), format, fields, records);
 }
 
+/// Of the caches and of the pool, which are this program's own.
+void print_counters(Session& session, OutputFormat format) {
+    const PerformanceStats memory = session.impl().manager.get_performance_stats();
+    const PoolStats pool = session.impl().run(session.impl().manager.get_pool_stats());
+    const std::vector<std::pair<std::string, std::string>> counters = {
+        {"memory.hits", number(memory.hits, format)},
+        {"memory.misses", number(memory.misses, format)},
+        {"memory.hit_ratio", memory.hit_ratio ? number_cell(*memory.hit_ratio, format) : std::string()},
+        {"memory.mean_lookup_ns", number_cell(memory.avg_lookup_time_ns, format)},
+        {"memory.exchanges_and_symbols", number(memory.cache_size, format)},
+        {"memory.refreshes", number(memory.refreshes, format)},
+        {"memory.latest_rows", number(memory.latest_size, format)},
+        {"memory.latest_hits", number(memory.latest_hits, format)},
+        {"memory.latest_misses", number(memory.latest_misses, format)},
+        {"operations.pending", number(memory.pending_operations, format)},
+        {"rows.written", number(memory.rows_written, format)},
+        {"connections.open", number(pool.size, format)},
+        {"connections.idle", number(pool.idle, format)},
+        {"connections.busy", number(pool.busy, format)},
+        {"connections.min", number(pool.min_size, format)},
+        {"connections.max", number(pool.max_size, format)},
+        {"connections.waiting", number(pool.waiting, format)},
+        {"connections.acquired", number(pool.acquired, format)},
+        {"connections.waits", number(pool.waits, format)},
+        {"connections.timeouts", number(pool.timeouts, format)},
+        {"connections.made", number(pool.made, format)},
+        {"connections.dropped", number(pool.dropped, format)}};
+    std::vector<std::vector<std::string>> records;
+    for (const auto& [name, value] : counters) records.push_back({name, value});
+    print_records(output(), format, {{"counter"}, {"value", FieldKind::number}}, records);
+}
+
 }  // namespace
 
 int run_stats(const GlobalOptions& global, const StatsOptions& options) {
@@ -106,6 +139,8 @@ int run_stats(const GlobalOptions& global, const StatsOptions& options) {
     const OutputFormat format = options.flags.format();
     if (options.series) {
         print_series(session, format);
+    } else if (options.counters) {
+        print_counters(session, format);
     } else {
         const DatabaseStats stats =
             options.exact ? session.impl().run(get_exact_database_stats(session.impl().manager)) : session.stats();

@@ -139,6 +139,31 @@ TEST_F(CompareCommands, AlignAsJsonHasNullForWhatIsTooOld) {
               "[]\n");
 }
 
+TEST_F(CompareCommands, AlignTakesTimesFromTheLineOrFromAFile) {
+    const std::string first = "2024-08-08T23:54:14.5Z";
+    const std::string second = "2024-08-08T23:54:16Z";
+    const json given = json::parse(answer({"align", spot_, futures_, "--at", first + "," + second, "--json"}));
+    ASSERT_EQ(given.size(), 2U);
+    EXPECT_EQ(given[0].at("time"), "2024-08-08T23:54:14.500000Z");
+    EXPECT_EQ(given[0].at("quotes")[1].at("bid_price"), 10'020);
+    EXPECT_EQ(given[1].at("quotes")[1].at("bid_price"), 10'040);
+    EXPECT_EQ(json::parse(answer({"align", spot_, futures_, "--at", first, "--at", second, "--json"})), given);
+    write_file("times.txt", "# two times\n" + first + "\n\n  1723161256   # the last\r\n");
+    EXPECT_EQ(json::parse(answer({"align", spot_, futures_, "--at-file", "times.txt", "--json"})), given);
+    Surroundings typed;
+    typed.input = first + "\n" + second;
+    EXPECT_EQ(json::parse(answer({"align", spot_, futures_, "--at-file", "-", "--json"}, typed)), given);
+    EXPECT_EQ(run({"align", spot_, "--at-file", "nowhere.txt"}).code, 1);
+}
+
+TEST_F(CompareCommands, AToleranceOfNothingIsOfTheVeryTime) {
+    const json exact = json::parse(answer(
+        {"align", futures_, "--at", "2024-08-08T23:54:14Z,2024-08-08T23:54:14.1Z", "--tolerance", "0s", "--json"}));
+    ASSERT_EQ(exact.size(), 2U);
+    EXPECT_EQ(exact[0].at("quotes")[0].at("bid_price"), 10'020);
+    EXPECT_TRUE(exact[1].at("quotes")[0].at("bid_price").is_null());
+}
+
 TEST_F(CompareCommands, NowLooksAtWhatIsLive) {
     const std::string now = "--max-age=5000d";
     const json spreads = json::parse(answer({"spread", "--now", now, "--min-bps", "5", "--json"}));
@@ -176,8 +201,14 @@ TEST_F(CompareCommands, WrongUsageSaysWhatWasExpected) {
         {{"spread", spot_, futures_, "--fee", "OKX_SPOT=1"}, "none of the series is of OKX_SPOT"},
         {{"spread", spot_, futures_, "--min-bps", "1"}, "need --now"},
         {{"spread", "--now", "--every", "1s"}, "--now and --every"},
+        {{"spread", "--now", "--at", "2024-08-09"}, "--now and --every"},
         {{"spread", "--now", "--fee", "1"}, "without fees"},
         {{"align", spot_, "--clock", "mine"}, "--clock"},
+        {{"align", spot_, "--at", "yesterday"}, "--at: "},
+        {{"align", spot_, "--at", "2024-08-09,2024-08-08"}, "expected ascending times"},
+        {{"align", spot_, "--at", "2024-08-09", "--every", "1s"}, "exclude each other"},
+        {{"align", spot_, "--at", "2024-08-09", "--from", "2024-08-08"}, "--at and --from/--to"},
+        {{"align", spot_, "--at", "2024-08-09", "--at-file", "times.txt"}, "--at and --at-file"},
         {{"align"}, "SERIES is required"},
     };
     for (const Case& one : cases) {

@@ -54,6 +54,11 @@ TEST_F(CoverageCommands, DeclaredTimeAndGapsAreShown) {
         "book-tickers BINANCE_SPOT:BTC/USDT: 2024-08-01T00:00:00.000000Z .. 2024-08-04T00:00:00.000000Z (event time) "
         "is complete\n");
     EXPECT_EQ(
+        answer({"coverage", "declare", "quotes", "BINANCE_SPOT:BTC/USDT", "--from", "2024-08-01", "--to", "2024-08-04",
+                "--json"}),
+        "[{\"dataset\":\"book-tickers\",\"exchange\":\"BINANCE_SPOT\",\"symbol\":\"BTC/USDT\",\"clock\":\"event\","
+        "\"state\":\"covered\",\"start\":\"2024-08-01T00:00:00.000000Z\",\"end\":\"2024-08-04T00:00:00.000000Z\"}]\n");
+    EXPECT_EQ(
         answer({"coverage", "declare", "quotes", "BINANCE_SPOT:BTC/USDT", "--gap", "--from", "2024-08-02T10:00Z",
                 "--to", "2024-08-02T10:05Z", "--reason", "switch failed"}),
         "book-tickers BINANCE_SPOT:BTC/USDT: 2024-08-02T10:00:00.000000Z .. 2024-08-02T10:05:00.000000Z (event time) "

@@ -248,6 +248,14 @@ TEST_F(ReadCommands, BalancesAreChosenByExchangeAssetAndAccount) {
     EXPECT_EQ(count({"history", "balances", "*:usdt", "--account", "main"}), 2U);
     EXPECT_EQ(count({"history", "balances", "*:DOGE"}), 0U);
     EXPECT_EQ(count({"latest", "balances", "BINANCE_SPOT:USDT"}), 2U);
+    EXPECT_EQ(count({"latest", "balances", "--active"}), 4U);
+    EXPECT_EQ(count({"latest", "balances", "--min-total", "5"}), 2U) << "above";
+    EXPECT_EQ(count({"latest", "balances", "*:USDT", "--active", "--min-total", "5", "--limit", "1"}), 1U);
+    const Outcome none = run({"latest", "balances", "*:USDT", "--min-total", "5000"});
+    EXPECT_EQ(none.code, 0);
+    EXPECT_NE(none.err.find("no balance of *:USDT has a total above 5000"), std::string::npos) << none.err;
+    EXPECT_EQ(run({"latest", "quotes", "--active"}).code, 2);
+    EXPECT_EQ(run({"latest", "balances", "--active", "--to", "2024-08-09"}).code, 2);
     EXPECT_EQ(answer({"history", "balances", "BINANCE_SPOT:BTC"}),
               "exchange      timestamp                    received_at  account  asset_name  available_balance [BTC]  "
               "locked_balance [BTC]  frozen_balance [BTC]  borrowing_balance [BTC]  interest_balance [BTC]  "

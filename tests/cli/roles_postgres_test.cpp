@@ -94,6 +94,9 @@ TEST_F(RolesPostgres, EveryReadingCommandWorksAsTheReader) {
         {"imports", "show", "1", "--json"},
         {"retention", "show", "--json"},
         {"retention", "forecast", "--json"},
+        {"sql", "SELECT exchange_name FROM exchanges WHERE id < $1", "--param", "1000", "--json"},
+        {"latest", "balances", "--active", "--json"},
+        {"coverage", "trades", "--csv"},
     };
     for (const std::vector<std::string>& command : commands) {
         SCOPED_TRACE(command.front() + " " + command.back());
@@ -112,6 +115,10 @@ TEST_F(RolesPostgres, EveryReadingCommandWorksAsTheReader) {
     EXPECT_NE(table.out.find("engine     PostgreSQL 1"), std::string::npos) << table.out;
     // What these say has the time in it.
     EXPECT_EQ(run(as("reader", {"status", "--json"})).code, 0);
+    EXPECT_EQ(run(as("reader", {"stats", "--counters", "--json"})).code, 0);
+    const Outcome written = run(as("reader", {"sql", "--write", "UPDATE symbols SET lot_size = 1"}));
+    EXPECT_EQ(written.code, 1);
+    EXPECT_NE(written.err.find("read-only transaction"), std::string::npos) << written.err;
     EXPECT_EQ(run(as("reader", {"check", "--max-age", "60s"})).code, 1);
     EXPECT_LT(run(as("reader", {"doctor"})).code, 2) << "the test server may lose what it was told";
 }

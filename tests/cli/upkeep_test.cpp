@@ -83,6 +83,10 @@ TEST_F(Upkeep, CleanupDoesWhatTheStoredPoliciesSay) {
     const json hold = json::parse(answer({"retention", "hold", "trades", "--reason", "audit", "--json"}));
     EXPECT_EQ(hold[0].at("id"), 2);
     EXPECT_EQ(hold[0].at("dataset"), "trades");
+    const json released = json::parse(answer({"retention", "release", "2", "--json"}));
+    ASSERT_EQ(released.size(), 1U);
+    EXPECT_EQ(released[0].at("id"), 2);
+    EXPECT_FALSE(released[0].at("released").is_null());
     EXPECT_EQ(run({"retention", "release", "9"}).code, 1);
     EXPECT_EQ(run({"retention", "set", "trades"}).code, 2);
     EXPECT_EQ(run({"retention", "set", "trades", "--keep", "--max-age", "1d"}).code, 2);

@@ -18,7 +18,8 @@ struct Mistake {
 
 TEST_F(Usage, AMistakeEndsWithTwoAndSaysWhatWasExpected) {
     const std::vector<Mistake> mistakes = {
-        {{"nonsense"}, "no such command or option: nonsense"},
+        {{"nonsense"}, "no such command or option: nonsense (see"},
+        {{"nonsense", "with", "--json"}, "no such command or option: nonsense (see"},
         {{"history"}, "DATASET is required"},
         {{"history", "candles"}, "expected book-tickers (quotes), trades, funding-rates (funding) or balances"},
         {{"history", "quotes", "BTCUSDT"}, "expected EXCHANGE:SYMBOL"},
@@ -156,9 +157,9 @@ std::vector<std::string> examples_of(const std::string& help) {
 TEST_F(Usage, TheExamplesOfTheHelpWork) {
     // In an order in which each finds what it needs; `down` wants a database without rows and stands alone.
     for (const char* command :
-         {"demo",  "latest",      "history",        "bars",         "liquidity",  "funding", "basis",
-          "align", "spread",      "export",         "import",       "exchanges",  "symbols", "stats",
-          "init",  "config show", "migrate status", "migrate plan", "migrate up", "cleanup", "completion"}) {
+         {"demo",        "latest",         "history",      "bars",       "liquidity", "funding",   "basis", "align",
+          "spread",      "export",         "import",       "exchanges",  "symbols",   "stats",     "sql",   "init",
+          "config show", "migrate status", "migrate plan", "migrate up", "cleanup",   "completion"}) {
         const Outcome help = run_in_shell(std::string("marketdb ") + command + " --help");
         ASSERT_EQ(help.code, 0) << help.err;
         for (std::string example : examples_of(help.out)) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -152,7 +153,13 @@ Value bytes_of(std::string_view bytes) {
     return std::vector<std::byte>(first, first + bytes.size());
 }
 
-/// Errors: invalid_argument  a type that no `Value` holds.
+/// `infinity` and `-infinity` of a timestamp, which no `Timestamp` is.
+bool is_endless(std::int64_t microseconds) {
+    return microseconds == std::numeric_limits<std::int64_t>::max() ||
+           microseconds == std::numeric_limits<std::int64_t>::min();
+}
+
+/// Errors: invalid_argument  a type, or a time, that no `Value` holds.
 Value value_of(const Result& result, int row, int column) {
     if (result.is_null(row, column)) return {};
     const std::string_view bytes = result.bytes(row, column);
@@ -168,7 +175,9 @@ Value value_of(const Result& result, int row, int column) {
         case 1082:
             return Timestamp(std::chrono::microseconds(kPostgresEpoch) + std::chrono::days(get_int32(bytes.data())));
         case 1114:
-        case 1184: return result.time(row, column);
+        case 1184:
+            if (is_endless(get_int64(bytes.data()))) break;
+            return result.time(row, column);
         case 1700:
             if (const std::optional<double> number = read_numeric(bytes)) return *number;
             break;
