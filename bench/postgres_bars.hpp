@@ -24,15 +24,14 @@ inline void fill_day(BarePostgres& server, std::size_t rows) {
     server.run("ALTER TABLE ONLY book_ticker_snapshots DISABLE TRIGGER adds_rows");
     server.run(fmt::format(
         "INSERT INTO book_ticker_snapshots SELECT 1, t, i, t + interval '1 ms', bid, 1 + i % 7, bid + 0.01 * (1 + i % "
-        "5), "
-        "2, 1 FROM generate_series(0, {0} - 1) AS i, LATERAL (SELECT timestamptz '2024-08-08Z' + i * (interval '1 day' "
+        "5), 2, 1 FROM generate_series(0, {0} - 1) AS i, LATERAL (SELECT timestamptz '2024-08-08Z' + i * (interval '1 "
+        "day' "
         "/ {0}) AS t, 60000 + (i * 7919 % 10000) / 100.0 AS bid) AS quote",
         rows));
     server.run("ALTER TABLE ONLY book_ticker_snapshots ENABLE TRIGGER adds_rows");
     server.run(
         fmt::format("INSERT INTO series SELECT 'book-tickers', 1, '', '', {0}, '2024-08-08Z', timestamptz "
-                    "'2024-08-08Z' + ({0} - 1) "
-                    "* (interval '1 day' / {0}), 1000, 1000",
+                    "'2024-08-08Z' + ({0} - 1) * (interval '1 day' / {0}), 1000, 1000",
                     rows));
     server.run("VACUUM ANALYZE book_ticker_snapshots");
     server.run("CHECKPOINT");
@@ -55,8 +54,7 @@ inline std::string bars_sql(const std::string& interval, bool is_ordered) {
         "SELECT b.*{0} FROM (SELECT date_bin('{1}', timestamp, 'epoch') AS start, max(bid_price), min(bid_price), "
         "max(ask_price), min(ask_price), max(mid), min(mid), sum(mid), sum(CASE WHEN mid IS NOT NULL THEN ask_price - "
         "bid_price END), count(*), count(mid) FROM (SELECT timestamp, bid_price, ask_price, (bid_price + ask_price) / "
-        "2 "
-        "AS mid FROM book_ticker_snapshots WHERE symbol_id = 1{2}) AS q GROUP BY 1) AS b ORDER BY b.start",
+        "2 AS mid FROM book_ticker_snapshots WHERE symbol_id = 1{2}) AS q GROUP BY 1) AS b ORDER BY b.start",
         ends, interval, is_ordered ? " ORDER BY timestamp, sequence" : "");
 }
 

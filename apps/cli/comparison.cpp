@@ -1,10 +1,7 @@
 #include "comparison.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
-#include <cmath>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +10,7 @@
 #include "answer.hpp"
 #include "diagnostics.hpp"
 #include "exit_code.hpp"
+#include "numbers.hpp"
 #include "pattern.hpp"
 #include "query.hpp"
 #include "terminal.hpp"
@@ -68,13 +66,6 @@ std::vector<std::string> read_series(const CompareArguments& arguments) {
 std::chrono::microseconds read_tolerance(const std::string& text) {
     if (text == "0" || text == "0s") return std::chrono::microseconds{0};
     return read_duration_option("--tolerance", text);
-}
-
-std::optional<double> read_number(std::string_view text) {
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool is_number = error == std::errc() && end == text.data() + text.size() && std::isfinite(number);
-    return is_number ? std::optional(number) : std::nullopt;
 }
 
 }  // namespace
@@ -185,7 +176,7 @@ std::vector<double> Comparison::fees() const {
 void Comparison::add_fee(const std::string& text, std::vector<double>& fees) const {
     const std::size_t equals = text.rfind('=');
     const std::string_view number = equals == std::string::npos ? text : std::string_view(text).substr(equals + 1);
-    const std::optional<double> bps = read_number(number);
+    const std::optional<double> bps = read_number<double>(number);
     if (!bps) {
         throw UsageError(
             fmt::format("--fee '{}': expected basis points, or EXCHANGE=BPS, such as BINANCE_SPOT=7.5", text));

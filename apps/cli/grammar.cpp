@@ -1,15 +1,14 @@
 #include "grammar.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "grammar_parts.hpp"
+#include "numbers.hpp"
 #include "output.hpp"
 
 namespace marketdb::cli {
@@ -20,9 +19,7 @@ const std::string kAllowRounding = "Store numbers that an existing schema rounds
 
 CLI::Validator at_least_one() {
     const auto check = [](std::string& text) -> std::string {
-        std::uint64_t number = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        const bool is_number = error == std::errc() && end == text.data() + text.size() && number > 0;
+        const bool is_number = read_number<std::uint64_t>(text).value_or(0) > 0;
         return is_number ? "" : "'" + text + "': expected a whole number, 1 or more";
     };
     return CLI::Validator(check, "");

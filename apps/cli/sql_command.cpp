@@ -1,11 +1,11 @@
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -20,6 +20,7 @@
 #include "commands.hpp"
 #include "diagnostics.hpp"
 #include "exit_code.hpp"
+#include "numbers.hpp"
 #include "query.hpp"
 #include "session_impl.hpp"
 #include "table.hpp"
@@ -29,12 +30,6 @@
 namespace marketdb::cli {
 namespace {
 
-template <class Number>
-bool read_whole(std::string_view text, Number& number) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() && end == text.data() + text.size() && !text.empty();
-}
-
 /// `42`, `0.1`, `true`, `null`, `time:2024-08-08T23:54Z`; `text:42` and whatever is none of these is a text.
 Value read_value(const std::string& text) {
     constexpr std::string_view kText = "text:";
@@ -43,13 +38,11 @@ Value read_value(const std::string& text) {
     if (text.starts_with(kTime)) return read_time_option("--param", text.substr(kTime.size()));
     if (text == "null") return std::monostate{};
     if (text == "true" || text == "false") return text == "true";
-    std::int64_t whole = 0;
-    if (read_whole(text, whole)) return whole;
+    if (const std::optional<std::int64_t> whole = read_number<std::int64_t>(text)) return *whole;
     if (text.find_first_not_of("0123456789", text.starts_with('-') ? 1 : 0) == std::string::npos && text.size() > 1) {
         throw UsageError(fmt::format("--param '{}': expected a whole number of 64 bits, or text:{}", text, text));
     }
-    double number = 0;
-    if (read_whole(text, number) && std::isfinite(number)) return number;
+    if (const std::optional<double> number = read_number<double>(text)) return *number;
     return text;
 }
 
