@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kRowsOfABatch = 500;
+constexpr int kDiskBatch = 500;
 constexpr uid_t kNobody = 65534;
 
 Config file_config(const fs::path& file, OpenMode mode = OpenMode::create) {
@@ -44,7 +44,7 @@ SymbolId ensure_symbol(DatabaseManager& db) {
 
 std::vector<BookTicker> batch_of(SymbolId symbol, int batch) {
     std::vector<BookTicker> rows;
-    for (int i = 0; i < kRowsOfABatch; ++i) rows.push_back(quote(symbol, kNoon + batch * 1s + i * 1ms, 100, 200));
+    for (int i = 0; i < kDiskBatch; ++i) rows.push_back(quote(symbol, kNoon + batch * 1s + i * 1ms, 100, 200));
     return rows;
 }
 
@@ -65,8 +65,8 @@ int write_until_refused(DatabaseManager& db, SymbolId symbol, LineChannel& paren
 /// What a child found wrong; empty if nothing.
 std::string check_after_refusal(DatabaseManager& db, const fs::path& file, int acknowledged) {
     const std::size_t rows = db.wait(db.get_book_ticker_history()).rows.size();
-    if (rows != static_cast<std::size_t>(acknowledged) * kRowsOfABatch) {
-        return std::to_string(rows) + " rows instead of " + std::to_string(acknowledged * kRowsOfABatch);
+    if (rows != static_cast<std::size_t>(acknowledged) * kDiskBatch) {
+        return std::to_string(rows) + " rows instead of " + std::to_string(acknowledged * kDiskBatch);
     }
     SqliteFile stored(file, SQLITE_OPEN_READWRITE);
     const Lines sound = stored.rows("PRAGMA integrity_check");

@@ -19,7 +19,7 @@ namespace marketdb::testing {
 namespace {
 
 /// What is cancelled. Its rows are those of a symbol of its own, of balances those of an asset named after it.
-struct Victim {
+struct Cancelled {
     const char* name;
     std::function<asio::awaitable<void>(DatabaseManager& db, SymbolId symbol)> act;
     std::string table;  ///< Where its rows are; empty: it writes none.
@@ -36,7 +36,7 @@ std::vector<Row> rows_of(int count, Make make) {
     return rows;
 }
 
-Victim quotes(int count) {
+Cancelled quotes(int count) {
     const auto act = [count](DatabaseManager& db, SymbolId symbol) {
         const auto make = [symbol](Timestamp at, int) { return quote(symbol, at, 100, 101); };
         return ignoring(db.insert_book_ticker_snapshots(rows_of<BookTicker>(count, make)));
@@ -44,7 +44,7 @@ Victim quotes(int count) {
     return {"quotes", act, "book_ticker_snapshots", count};
 }
 
-Victim trades(int count) {
+Cancelled trades(int count) {
     const auto act = [count](DatabaseManager& db, SymbolId symbol) {
         const auto make = [symbol](Timestamp at, int i) { return trade(symbol, at, std::to_string(i + 1).c_str()); };
         return ignoring(db.insert_trades(rows_of<Trade>(count, make)));
@@ -52,7 +52,7 @@ Victim trades(int count) {
     return {"trades", act, "trade_snapshots", count};
 }
 
-Victim trades_without_ids(int count) {
+Cancelled trades_without_ids(int count) {
     const auto act = [count](DatabaseManager& db, SymbolId symbol) {
         const auto make = [symbol](Timestamp at, int) { return trade(symbol, at, ""); };
         return ignoring(db.insert_trades(rows_of<Trade>(count, make)));
@@ -60,7 +60,7 @@ Victim trades_without_ids(int count) {
     return {"trades without ids", act, "trade_snapshots", count, true};
 }
 
-Victim funding_rates(int count) {
+Cancelled funding_rates(int count) {
     const auto act = [count](DatabaseManager& db, SymbolId symbol) {
         const auto make = [symbol](Timestamp at, int) { return with_settlement(funding(symbol, at, 0.0001)); };
         return ignoring(db.insert_funding_rates(rows_of<FundingRate>(count, make)));
@@ -68,7 +68,7 @@ Victim funding_rates(int count) {
     return {"funding rates", act, "funding_rate_snapshots", count};
 }
 
-Victim balances(int count) {
+Cancelled balances(int count) {
     const auto act = [count](DatabaseManager& db, SymbolId symbol) {
         const std::string asset = asset_of(symbol);
         const auto make = [&](Timestamp at, int) { return balance(ExchangeId{1}, asset.c_str(), at, 5); };
@@ -77,17 +77,17 @@ Victim balances(int count) {
     return {"balances", act, "balance_snapshots", count};
 }
 
-std::vector<Victim> inserts(int count) {
+std::vector<Cancelled> inserts(int count) {
     return {quotes(count), trades(count), trades_without_ids(count), funding_rates(count), balances(count)};
 }
 
-asio::awaitable<void> read_history(DatabaseManager& db) {
+asio::awaitable<void> read_trades(DatabaseManager& db) {
     const HistoryFilter everything;
     const History<Trade> history = co_await db.get_trade_history(everything);
     EXPECT_EQ(history.rows.size(), 8U);
 }
 
-asio::awaitable<void> read_a_batch(DatabaseManager& db) {
+asio::awaitable<void> read_quotes_in_batches(DatabaseManager& db) {
     HistoryReader<BookTicker> reader = db.read_history<BookTicker>();
     const std::vector<BookTicker> batch = co_await reader.next(5);
     EXPECT_EQ(batch.size(), 5U);
@@ -105,10 +105,10 @@ LatestFilter past_memory() {
     return filter;
 }
 
-std::vector<Victim> readers() {
+std::vector<Cancelled> readers() {
     return {
-        {"a history", [](DatabaseManager& db, SymbolId) { return read_history(db); }, {}},
-        {"a reader", [](DatabaseManager& db, SymbolId) { return read_a_batch(db); }, {}},
+        {"a history", [](DatabaseManager& db, SymbolId) { return read_trades(db); }, {}},
+        {"a reader", [](DatabaseManager& db, SymbolId) { return read_quotes_in_batches(db); }, {}},
         {"the latest quotes",
          [](DatabaseManager& db, SymbolId) { return read_latest(db.get_latest_book_tickers(past_memory())); },
          {}},
@@ -154,7 +154,7 @@ class PostgresExistingCancel : public ::testing::Test {
         return setup_->wait(setup_->ensure_symbol(symbol)).id;
     }
 
-    void cancel(const Victim& victim, Wish wish) {
+    void cancel(const Cancelled& victim, Wish wish) {
         SCOPED_TRACE(victim.name);
         Steps steps;
         DatabaseManager db(config(), steps.managers().get_executor());
@@ -172,8 +172,8 @@ class PostgresExistingCancel : public ::testing::Test {
         cancel_at_each_step(steps, db, wish, next, delays_);
         steps.run(db.close());
     }
-    void cancel_all(const std::vector<Victim>& victims, const std::vector<Wish>& wishes) {
-        for (const Victim& victim : victims) {
+    void cancel_all(const std::vector<Cancelled>& victims, const std::vector<Wish>& wishes) {
+        for (const Cancelled& victim : victims) {
             for (const Wish wish : wishes) cancel(victim, wish);
             if (HasFatalFailure()) return;
         }
@@ -181,7 +181,7 @@ class PostgresExistingCancel : public ::testing::Test {
     }
 
     /// As the programs beside marketdb see it.
-    void check_stored(const Victim& victim, SymbolId symbol, int times) const {
+    void check_stored(const Cancelled& victim, SymbolId symbol, int times) const {
         if (victim.table.empty()) return;
         const std::string its = victim.table == "balance_snapshots"
                                     ? fmt::format("asset_name = '{}'", asset_of(symbol))
@@ -195,7 +195,7 @@ class PostgresExistingCancel : public ::testing::Test {
     /// Eight rows of each dataset, all of one series.
     void store_eight() {
         const SymbolId symbol = next_symbol();
-        for (const Victim& victim : inserts(8)) {
+        for (const Cancelled& victim : inserts(8)) {
             if (!victim.adds_always) setup_->wait(victim.act(*setup_, symbol));
         }
     }

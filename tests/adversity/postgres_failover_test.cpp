@@ -13,7 +13,7 @@
 namespace marketdb::testing {
 namespace {
 
-constexpr int kRowsOfABatch = 100;
+constexpr int kFailoverBatch = 100;
 
 /// Two servers, of which the second follows the first and confirms what it commits.
 class PostgresFailover : public ::testing::Test {
@@ -44,7 +44,7 @@ class PostgresFailover : public ::testing::Test {
     void start_writing(DatabaseManager& db, SymbolId symbol) {
         writer_ = std::thread([this, &db, symbol] {
             for (int batch = 1; !stops_; ++batch) {
-                const std::vector<BookTicker> rows = PostgresDesk::quotes(symbol, kRowsOfABatch, batch);
+                const std::vector<BookTicker> rows = PostgresDesk::quotes(symbol, kFailoverBatch, batch);
                 while (!store(db, rows) && !stops_) {
                 }
                 if (!stops_) acknowledged_ = batch;

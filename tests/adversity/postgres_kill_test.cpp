@@ -15,7 +15,7 @@
 namespace marketdb::testing {
 namespace {
 
-constexpr int kRowsOfABatch = 5'000;
+constexpr int kKillBatch = 5'000;
 constexpr int kSymbols = 40;
 constexpr int kAcknowledgedRows = 10'000;
 
@@ -44,8 +44,8 @@ int write_for_ever(const Config& config, const LineChannel& parent) {
     }
     parent.say("begin");
     for (int batch = 1;; ++batch) {
-        store_in_the_end(
-            *db, PostgresDesk::quotes(symbols[static_cast<std::size_t>(batch % kSymbols)], kRowsOfABatch, batch));
+        store_in_the_end(*db,
+                         PostgresDesk::quotes(symbols[static_cast<std::size_t>(batch % kSymbols)], kKillBatch, batch));
         parent.say(std::to_string(batch));
     }
 }
@@ -123,7 +123,7 @@ class PostgresKill : public ::testing::Test {
             }
         };
         ASSERT_TRUE(wait_until(is_quiet, std::chrono::seconds(60)));
-        EXPECT_GE(acknowledged_.size() * kRowsOfABatch, static_cast<std::size_t>(kAcknowledgedRows));
+        EXPECT_GE(acknowledged_.size() * kKillBatch, static_cast<std::size_t>(kAcknowledgedRows));
         std::set<int> stored;
         std::istringstream lines(
             desk_->ask("SELECT sequence, count(*), count(DISTINCT (symbol_id, \"timestamp\")) FROM "

@@ -24,7 +24,7 @@ struct Conversation {
     bool commits_at_once = false;
 };
 
-constexpr int kLargeInsert = 2'500;
+constexpr int kLargeInsertRows = 2'500;
 
 Conversation insert_of(int rows) {
     Conversation insert;
@@ -35,7 +35,7 @@ Conversation insert_of(int rows) {
     insert.nothing = "0|0|0";
     const std::string count = std::to_string(rows);
     insert.whole = count + "|" + count + "|" + count;
-    insert.commits_at_once = rows < kLargeInsert;
+    insert.commits_at_once = rows < kLargeInsertRows;
     return insert;
 }
 
@@ -273,15 +273,15 @@ TEST_F(PostgresLink, AnInsertThatStallsEndsAtItsDeadline) {
 }
 
 TEST_F(PostgresLink, ALargeInsertThatIsResetAtAnyMessageIsNeverHalfStored) {
-    break_at_each_message(insert_of(kLargeInsert), FaultAction::reset);
+    break_at_each_message(insert_of(kLargeInsertRows), FaultAction::reset);
 }
 
 TEST_F(PostgresLink, ALargeInsertThatIsClosedAtAMessageIsNeverHalfStored) {
-    break_at_each_message(insert_of(kLargeInsert), FaultAction::close, 5);
+    break_at_each_message(insert_of(kLargeInsertRows), FaultAction::close, 5);
 }
 
 TEST_F(PostgresLink, ALargeInsertThatStallsEndsAtItsDeadline) {
-    break_at_each_message(insert_of(kLargeInsert), FaultAction::stall, 4);
+    break_at_each_message(insert_of(kLargeInsertRows), FaultAction::stall, 4);
 }
 
 TEST_F(PostgresLink, AnExchangeWhoseInsertBreaksAtAnyMessageIsThereOnceOrNotAtAll) {
@@ -291,13 +291,13 @@ TEST_F(PostgresLink, AnExchangeWhoseInsertBreaksAtAnyMessageIsThereOnceOrNotAtAl
 
 TEST_F(PostgresLinkLong, EveryWriteIsClosedAtEachMessage) {
     break_at_each_message(insert_of(3), FaultAction::close);
-    break_at_each_message(insert_of(kLargeInsert), FaultAction::close);
+    break_at_each_message(insert_of(kLargeInsertRows), FaultAction::close);
     break_at_each_message(insert_of_an_exchange(), FaultAction::close);
 }
 
 TEST_F(PostgresLinkLong, EveryWriteStallsAtEachMessage) {
     break_at_each_message(insert_of(3), FaultAction::stall);
-    break_at_each_message(insert_of(kLargeInsert), FaultAction::stall);
+    break_at_each_message(insert_of(kLargeInsertRows), FaultAction::stall);
     break_at_each_message(insert_of_an_exchange(), FaultAction::stall);
 }
 
@@ -329,7 +329,7 @@ TEST_F(PostgresLinkOfAReader, InSmallPiecesAHistoryIsTheSame) { crawl(read_of_a_
 
 TEST_F(PostgresLink, InSmallPiecesAnInsertIsTheSame) { crawl(insert_of(3), 1); }
 
-TEST_F(PostgresLink, InSmallPiecesALargeInsertIsTheSame) { crawl(insert_of(kLargeInsert), 100); }
+TEST_F(PostgresLink, InSmallPiecesALargeInsertIsTheSame) { crawl(insert_of(kLargeInsertRows), 100); }
 
 TEST_F(PostgresLink, OpeningThatIsCutAtAMessageFailsAndTheNextSucceeds) { cut_opening_at_each_message(4); }
 

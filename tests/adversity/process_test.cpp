@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kRowsOfABatch = 10;
+constexpr int kProcessBatch = 10;
 
 Config file_config(const fs::path& file) {
     Config config = Config::from_url("sqlite:" + file.string());
@@ -43,7 +43,7 @@ SymbolId ensure_symbol(DatabaseManager& db) {
 /// Batch `batch` of writer `writer`: its sequence says who wrote it and its time when.
 std::vector<BookTicker> batch_of(SymbolId symbol, int writer, int batch) {
     std::vector<BookTicker> rows;
-    for (int i = 0; i < kRowsOfABatch; ++i) {
+    for (int i = 0; i < kProcessBatch; ++i) {
         rows.push_back(quote(symbol, kNoon + batch * 1s + i * 1ms, 100 + i, 200, writer));
     }
     return rows;
@@ -57,7 +57,7 @@ std::vector<long long> whole_batches(SqliteFile& file, int writer) {
         ") / 1000000 AS batch, count(*) FROM book_ticker_snapshots WHERE sequence = " + std::to_string(writer) +
         " GROUP BY batch ORDER BY batch";
     for (const std::string& line : file.rows(sql)) {
-        EXPECT_EQ(line.substr(line.find('|') + 1), std::to_string(kRowsOfABatch)) << "batch " << line;
+        EXPECT_EQ(line.substr(line.find('|') + 1), std::to_string(kProcessBatch)) << "batch " << line;
         batches.push_back(std::stoll(line));
     }
     return batches;
@@ -123,7 +123,7 @@ TEST(SeveralProcesses, ReadersGoOnWhileAnotherProcessWrites) {
     while (seen < 600) {
         const std::size_t rows = db.wait(db.get_book_ticker_history()).rows.size();
         ASSERT_GE(rows, seen) << "what was seen once stays";
-        ASSERT_EQ(rows % kRowsOfABatch, 0U) << "never a part of a batch";
+        ASSERT_EQ(rows % kProcessBatch, 0U) << "never a part of a batch";
         seen = rows;
     }
     EXPECT_EQ(writer.wait(), 0);

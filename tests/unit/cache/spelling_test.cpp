@@ -47,7 +47,7 @@ void expect_plain(const std::string& given) {
     // At the end of its memory, so that a read beyond it is seen.
     const std::vector<char> memory(given.begin(), given.end());
     const std::string_view text(memory.data(), memory.size());
-    SCOPED_TRACE(testing::PrintToString(given));
+    SCOPED_TRACE(::testing::PrintToString(given));
 
     SpellingKey symbol;
     const PlainKey plain_symbol = plain_key(text, true);
@@ -73,7 +73,7 @@ TEST(Spelling, EveryByteAtEveryPlaceIsFoldedAsWhenReadAlone) {
                 std::string text(size, 'x');
                 text[place] = static_cast<char>(byte);
                 expect_plain(text);
-                if (testing::Test::HasFailure()) return;
+                if (::testing::Test::HasFailure()) return;
             }
         }
     }
@@ -89,7 +89,7 @@ TEST(Spelling, AnyTextOfAnyLengthHasTheKeyOfItsBytes) {
         std::string text(size(random), '\0');
         for (char& c : text) c = kBytes[any(random)];
         expect_plain(text);
-        if (testing::Test::HasFailure()) return;
+        if (::testing::Test::HasFailure()) return;
     }
 }
 

@@ -13,7 +13,7 @@
 namespace marketdb {
 namespace {
 
-constexpr std::string_view kCanary = "c4n4ry";
+constexpr std::string_view kFilePassword = "c4n4ry";
 
 /// A file of its own in a folder that goes with the test; variables that tests set go too.
 class ConfigFile : public testing::Test {
@@ -44,7 +44,7 @@ class ConfigFile : public testing::Test {
             std::string message = error.what();
             const std::string prefix = (folder_ / "").string();
             EXPECT_EQ(message.substr(0, prefix.size()), prefix);
-            EXPECT_EQ(message.find(kCanary), std::string::npos) << message;
+            EXPECT_EQ(message.find(kFilePassword), std::string::npos) << message;
             return message.substr(prefix.size());
         }
         ADD_FAILURE() << "accepted: " << text;

@@ -6,9 +6,9 @@
 namespace marketdb::testing {
 namespace {
 
-const std::string kQuoteHeader =
+const std::string kOwnQuoteHeader =
     "exchange,symbol,exchange_symbol,timestamp,received_at,sequence,bid_price,bid_qty,ask_price,ask_qty\n";
-const std::string kTradeHeader =
+const std::string kOwnTradeHeader =
     "exchange,symbol,exchange_symbol,timestamp,received_at,sequence,trade_id,price,quantity,side,quote_quantity,is_"
     "buyer,"
     "is_maker\n";
@@ -30,7 +30,7 @@ void expect_same_rows(const std::string& header, const Texts& rows, const std::s
 
 TEST(OwnCsv, BookTickersReadBackToTheSameBytes) {
     expect_same_rows(
-        kQuoteHeader,
+        kOwnQuoteHeader,
         {"MEXC_SPOT,BTC/USDT,BTCUSDT,2024-08-08T23:54:14.087891Z,2024-08-08T23:54:14.100000Z,12396544,61837.63,"
          "3.78826,61837.64,1.54698",
          "MEXC_SPOT,BTC/USDT,BTCUSDT,2024-08-08T23:54:15.000000Z,,-5,9.12e-07,100000,,",
@@ -41,7 +41,7 @@ TEST(OwnCsv, BookTickersReadBackToTheSameBytes) {
 
 TEST(OwnCsv, TradesReadBackToTheSameBytes) {
     expect_same_rows(
-        kTradeHeader,
+        kOwnTradeHeader,
         {"OKX_FUTURES,BTC/USDT,BTC-USDT-SWAP,2025-06-01T00:00:00.000000Z,,7,7,104503,30.14,sell,1.5,true,false",
          "OKX_FUTURES,BTC/USDT,BTC-USDT-SWAP,2025-06-01T00:00:00.000000Z,,8,a8,104503,30.14,,,,",
          "OKX_FUTURES,BTC/USDT,BTC-USDT-SWAP,2025-06-01T00:00:00.000000Z,,9,~9,104503,30.14,buy,0,,true"},
@@ -90,7 +90,7 @@ TEST(OwnCsv, ABareAssetMayNotBeEmptyOrTooLong) {
 }
 
 TEST(OwnCsv, SymbolsOfEveryKindSurvive) {
-    std::string text = kQuoteHeader;
+    std::string text = kOwnQuoteHeader;
     const std::string end = ",2024-08-08T00:00:00.000000Z,,0,1,1,2,1\n";
     const Texts names{"=1+1/USDT,\"=1+1,USDT\"",
                       "\"A\"\"B/USDT\",\"a\"\"b\"\"usdt\"",
@@ -127,7 +127,7 @@ TEST(OwnCsv, LinesAreCountedThroughCrlfAndQuotedNewlines) {
 }
 
 TEST(OwnCsv, BrokenQuotingIsARowError) {
-    const ParsedFile file = parse(kQuoteHeader +
+    const ParsedFile file = parse(kOwnQuoteHeader +
                                   "MEXC_SPOT,A/\"USDT,AUSDT,1000,,0,1,1,2,1\n"
                                   "MEXC_SPOT,\"A/USDT\"x,AUSDT,1000,,0,1,1,2,1\n"
                                   "MEXC_SPOT,A/USDT,\"AUSDT\",1000,,0,1,1,2\n"
@@ -138,7 +138,7 @@ TEST(OwnCsv, BrokenQuotingIsARowError) {
 }
 
 TEST(OwnCsv, TimesMayBeIntegersAndEveryRfcForm) {
-    const ParsedFile file = parse(kQuoteHeader +
+    const ParsedFile file = parse(kOwnQuoteHeader +
                                   "A_SPOT,A/B,AB,1723161254,1723161254087,0,1,1,2,1\n"
                                   "A_SPOT,A/B,AB,1723161254087891,1723161254087891123,1,1,1,2,1\n"
                                   "A_SPOT,A/B,AB,2024-08-09T01:54:14.087891+02:00,2024-08-08 23:54:14Z,2,1,1,2,1\n"
@@ -160,7 +160,7 @@ TEST(OwnCsv, TimesMayBeIntegersAndEveryRfcForm) {
     EXPECT_TRUE(file.errors[3].starts_with("8: column timestamp: `2024-02-20T00:00:0x"));
     EXPECT_TRUE(file.errors[4].starts_with("9: column timestamp: `2024-02-20T24:00:00.000001Z"));
     EXPECT_EQ(file.errors[5], "10: column timestamp: empty, expected a value");
-    const ParsedFile unit = parse(kQuoteHeader + "A_SPOT,A/B,AB,1000,,0,1,1,2,1\n", "f.csv", {.time_unit = "ms"});
+    const ParsedFile unit = parse(kOwnQuoteHeader + "A_SPOT,A/B,AB,1000,,0,1,1,2,1\n", "f.csv", {.time_unit = "ms"});
     EXPECT_TRUE(unit.rows.at(0).starts_with("A_SPOT,A/B,AB,1970-01-01T00:00:01.000000Z,"));
 }
 
@@ -182,7 +182,7 @@ TEST(OwnCsv, AHandWrittenFileNeedsFewColumnsAndIsNumberedByArrival) {
 }
 
 TEST(OwnCsv, ExportedSymbolsAreDescribedAsTheirSpellingSays) {
-    const ParsedFile file = parse(kQuoteHeader +
+    const ParsedFile file = parse(kOwnQuoteHeader +
                                   "BINANCECM_FUTURES,BTC/USD,BTCUSD_PERP,1000,,0,1,1,2,1\n"
                                   "BINANCE_FUTURES,BTC/USDT-240927,BTCUSDT_240927,1000,,0,1,1,2,1\n"
                                   "ODD_FUTURES,BTC/USDT-240927,btc-sep,1000,,0,1,1,2,1\n"
@@ -200,7 +200,7 @@ TEST(OwnCsv, ExportedSymbolsAreDescribedAsTheirSpellingSays) {
 }
 
 TEST(OwnCsv, GivenNamesOverrideTheFiles) {
-    const ParsedFile file = parse(kQuoteHeader + "MEXC_SPOT,BTC/USDT,BTCUSDT,1000,,0,1,1,2,1\n", "f.csv",
+    const ParsedFile file = parse(kOwnQuoteHeader + "MEXC_SPOT,BTC/USDT,BTCUSDT,1000,,0,1,1,2,1\n", "f.csv",
                                   {.exchange = "GATEIO_SPOT", .symbol = "XBT_USD", .base = "XBT", .quote = "USD"});
     EXPECT_TRUE(file.rows.at(0).starts_with("GATEIO_SPOT,XBT/USD,XBT_USD,"));
     const ParsedFile balances =
@@ -209,7 +209,7 @@ TEST(OwnCsv, GivenNamesOverrideTheFiles) {
 }
 
 TEST(OwnCsv, OneSpellingWithTwoPairsIsAnError) {
-    const ParsedFile file = parse(kQuoteHeader +
+    const ParsedFile file = parse(kOwnQuoteHeader +
                                   "MEXC_SPOT,BTC/USDT,BTCUSDT,1000,,0,1,1,2,1\n"
                                   "MEXC_SPOT,ETH/USDT,BTCUSDT,1000,,1,1,1,2,1\n");
     EXPECT_EQ(file.lines, Lines64({2}));
@@ -219,7 +219,7 @@ TEST(OwnCsv, OneSpellingWithTwoPairsIsAnError) {
 }
 
 TEST(OwnCsv, WrongValuesNameTheirColumn) {
-    const ParsedFile trades = parse(kTradeHeader +
+    const ParsedFile trades = parse(kOwnTradeHeader +
                                     "A_SPOT,A/B,AB,1000,,0,1,1,1,Buy,,,\n"
                                     "A_SPOT,A/B,AB,1000,,0,1,1,1,buy,,maybe,\n"
                                     "A_SPOT,A/B,AB,1000,,1.5,1,1,1,buy,,,\n"
@@ -248,7 +248,7 @@ TEST(OwnCsv, WrongValuesNameTheirColumn) {
 }
 
 TEST(OwnCsv, HalfASideIsRefusedAndASizeOfZeroIsNoSide) {
-    const ParsedFile file = parse(kQuoteHeader +
+    const ParsedFile file = parse(kOwnQuoteHeader +
                                   "A_SPOT,A/B,AB,1000,,0,1,,2,1\n"
                                   "A_SPOT,A/B,AB,1000,,0,nan,1,2,1\n"
                                   "A_SPOT,A/B,AB,1000,,0,,0,2,0\n"

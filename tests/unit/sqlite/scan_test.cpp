@@ -11,9 +11,6 @@ using storage::ScanRequest;
 using storage::SeriesKey;
 using storage::table_of;
 
-constexpr SymbolId kBtc{1};
-constexpr SymbolId kEth{2};
-
 class ScanTest : public StoreTest {
  public:
     ScanTest() {

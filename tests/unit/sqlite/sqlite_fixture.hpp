@@ -122,6 +122,9 @@ class SqliteTest : public ::testing::Test {
     std::shared_ptr<WalkableClock> clock_ = std::make_shared<WalkableClock>();
 };
 
+inline constexpr SymbolId kBtc{1};
+inline constexpr SymbolId kEth{2};
+
 /// An open database with one exchange (id 1) and symbols 1, 2, 3 on it. Synchronous: no threads.
 class StoreTest : public SqliteTest {
  public:

@@ -9,9 +9,6 @@ using storage::ScanRequest;
 using storage::SeriesKey;
 using storage::table_of;
 
-constexpr SymbolId kBtc{1};
-constexpr SymbolId kEth{2};
-
 WriteResult result(std::uint64_t inserted, std::uint64_t updated = 0, std::uint64_t unchanged = 0) {
     WriteResult expected;
     expected.inserted = inserted;
