@@ -9,6 +9,7 @@
 
 #include "adversity/postgres_desk.hpp"
 #include "support/fault_proxy.hpp"
+#include "support/sanitized.hpp"
 
 /// A link that breaks, stops or crawls at each message of an operation.
 namespace marketdb::testing {
@@ -285,7 +286,7 @@ TEST_F(PostgresLink, ALargeInsertThatStallsEndsAtItsDeadline) {
 }
 
 TEST_F(PostgresLink, AnExchangeWhoseInsertBreaksAtAnyMessageIsThereOnceOrNotAtAll) {
-    break_at_each_message(insert_of_an_exchange(), FaultAction::reset);
+    break_at_each_message(insert_of_an_exchange(), FaultAction::reset, kIsSanitized ? 3 : 1);
     break_at_each_message(insert_of_an_exchange(), FaultAction::stall, 9);
 }
 

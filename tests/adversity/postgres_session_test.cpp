@@ -19,6 +19,7 @@
 
 #include "adversity/postgres_desk.hpp"
 #include "support/fault_proxy.hpp"
+#include "support/sanitized.hpp"
 
 /// What a manager's sessions are like as the server sees them, and what they leave behind.
 namespace marketdb::testing {
@@ -293,12 +294,6 @@ TEST_F(PostgresSessions, StoreRowsOnceThatManyWriteAtOnce) {
     EXPECT_EQ(inserted, 2'500U);
     EXPECT_EQ(desk_.stored_quotes(symbol), "2500|2500|2500");
 }
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kIsSanitized = true;
-#else
-constexpr bool kIsSanitized = false;
-#endif
 
 /// The most memory that this process ever had, in kilobytes.
 long peak_memory() {

@@ -7,6 +7,7 @@
 
 #include "cli/program.hpp"
 #include "cli/sample_files.hpp"
+#include "support/sanitized.hpp"
 #include "support/sqlite_file.hpp"
 
 /// `copy` and `checksum` between files. Between engines: copy_postgres_test.cpp.
@@ -17,7 +18,7 @@ using nlohmann::json;
 
 class CopyCommand : public CliTest {
  protected:
-    static constexpr std::int64_t kMany = 200'000;
+    static constexpr std::int64_t kMany = fewer_if_sanitized(200'000);
     static constexpr const char* kManyName = "okex_quotes_2024-08-09_BTC-USDT.csv";
 
     void import_many() {

@@ -10,6 +10,7 @@
 #include "cli/sample_files.hpp"
 #include "support/postgres_server.hpp"
 #include "support/postgres_session.hpp"
+#include "support/sanitized.hpp"
 
 namespace marketdb::testing {
 namespace {
@@ -79,7 +80,7 @@ TEST_F(OperationPostgres, ABackupIsRestored) {
 
 TEST_F(OperationPostgres, ABackupWhileAnotherProgramWritesIsOfOneMoment) {
     constexpr int kAtOnce = 1'000;
-    constexpr int kAll = 200'000;
+    constexpr int kAll = fewer_if_sanitized(200'000);
     import_there();
     write_file("okex_book_ticker_2024-08-08_BTC-USDT.csv", many_quotes(kAll));
     const std::string quotes = "SELECT count(*) FROM " + quoted_identifier(desk()) + ".book_ticker_snapshots";

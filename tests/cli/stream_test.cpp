@@ -9,6 +9,7 @@
 
 #include "cli/program.hpp"
 #include "cli/sample_files.hpp"
+#include "support/sanitized.hpp"
 
 /// Terminals, pipes and signals.
 namespace marketdb::testing {
@@ -86,7 +87,7 @@ TEST_F(Streams, ALongTableIsAlignedThroughout) {
 }
 
 TEST_F(Streams, ProgressIsShownOnATerminalOnly) {
-    write_file(kManyName, many_quotes(300'000));
+    write_file(kManyName, many_quotes(fewer_if_sanitized(300'000)));
     const Outcome shown = run({"import", kManyName}, on_terminal());
     EXPECT_EQ(shown.code, 0);
     EXPECT_NE(shown.out.find(" rows/s"), std::string::npos);
@@ -133,7 +134,7 @@ TEST_F(Streams, WatchAppendsIntoAPipeAndSeesWhatAnotherProcessWrites) {
 }
 
 TEST_F(Streams, ABrokenPipeEndsQuietly) {
-    import_many(100'000);
+    import_many(fewer_if_sanitized(100'000));
     for (const std::vector<std::string>& arguments :
          std::vector<std::vector<std::string>>{{"history", "quotes", "--csv"},
                                                {"history", "quotes"},
@@ -178,7 +179,7 @@ TEST_F(Streams, AClosedStandardInputIsNotAnEmptyFile) {
 }
 
 TEST_F(Streams, CtrlCDuringAnImportKeepsWholeBatchesAndTheSameCommandGoesOn) {
-    constexpr std::int64_t kRows = 400'000;
+    constexpr std::int64_t kRows = fewer_if_sanitized(400'000);
     write_file(kManyName, many_quotes(kRows));
     Program import(folder(), {"import", "--batch-rows", "1000", kManyName}, on_terminal());
     ASSERT_TRUE(import.wait_for_output("storing"));
@@ -197,7 +198,7 @@ TEST_F(Streams, CtrlCDuringAnImportKeepsWholeBatchesAndTheSameCommandGoesOn) {
 }
 
 TEST_F(Streams, CtrlCDuringAQueryEndsWithOneHundredThirty) {
-    import_many(100'000);
+    import_many(fewer_if_sanitized(100'000));
     Program history(folder(), {"history", "quotes", "--csv"});
     ASSERT_TRUE(history.wait_for_output("60001"));
     history.send_signal(SIGINT);
@@ -208,7 +209,7 @@ TEST_F(Streams, CtrlCDuringAQueryEndsWithOneHundredThirty) {
 }
 
 TEST_F(Streams, CtrlCDuringACleanupSaysWhatIsGone) {
-    constexpr std::int64_t kRows = 300'000;
+    constexpr std::int64_t kRows = fewer_if_sanitized(300'000);
     import_many(kRows);
     Program cleanup(folder(), {"cleanup", "--older-than", "1d", "--yes"});
     ASSERT_TRUE(cleanup.wait_for_error("removing old rows from sqlite:marketdb.db (default)"));

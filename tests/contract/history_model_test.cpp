@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "engine_fixture.hpp"
+#include "support/sanitized.hpp"
 
 /// Answers of the history compared with the obvious way to compute them from all rows, for many random questions.
 namespace marketdb::testing {
@@ -11,7 +12,7 @@ namespace {
 
 constexpr std::uint32_t kSeed = 20'240'808;
 constexpr int kRows = 600;
-constexpr int kQuestions = 150;
+constexpr int kQuestions = fewer_if_sanitized(150);
 
 Timestamp clock_time(const BookTicker& row, ClockKind clock) {
     return clock == ClockKind::received ? row.received_at : row.timestamp;

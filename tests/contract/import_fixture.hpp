@@ -80,6 +80,15 @@ inline std::string tardis_quotes(int rows, std::string_view exchange = "binance"
     return text;
 }
 
+/// Three good rows, and a crossed one in line 4.
+inline std::string quotes_with_a_crossed_row() {
+    return tardis_quotes(0) +
+           "binance,BTCUSDT,1723118400000000,1723118400000000,2,101,100,1\n"
+           "binance,BTCUSDT,1723118400001000,1723118400001000,2,101,100,2\n"
+           "binance,BTCUSDT,1723118400002000,1723118400002000,2,99,100,3\n"
+           "binance,ETHUSDT,1723118400003000,1723118400003000,2,101,100,4\n";
+}
+
 /// An empty database, a folder for files, and imports into it.
 class ImportTest : public EngineTest {
  public:

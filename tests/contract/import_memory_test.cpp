@@ -4,6 +4,7 @@
 
 #include "../support/child_process.hpp"
 #include "import_fixture.hpp"
+#include "support/sanitized.hpp"
 
 /// Whatever the file, an import needs the same memory, and so does reading it in batches. Run in a process of its own, so that nothing else counts.
 namespace marketdb::testing {
@@ -73,12 +74,6 @@ void expect_bounded_memory(std::uint64_t bytes) {
                 static_cast<unsigned long long>(bytes / kMegabyte), static_cast<unsigned long long>(rows),
                 static_cast<unsigned long long>(grown));
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;
-#else
-constexpr bool kIsSanitized = false;
-#endif
 
 TEST(ImportMemorySerial, FiveHundredMegabytesNeedNoMoreThanFive) {
     if (kIsSanitized) GTEST_SKIP() << "a sanitizer's own memory would be measured";

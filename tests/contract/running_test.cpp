@@ -11,6 +11,7 @@
 
 #include "../support/started.hpp"
 #include "every_method.hpp"
+#include "support/sanitized.hpp"
 
 namespace marketdb::testing {
 namespace {
@@ -194,9 +195,10 @@ TEST_P(Running, AWriteThatIsCancelledAtAnyMomentIsStoredWholeOrNotAtAll) {
 }
 
 TEST_P(Running, AReadThatIsCancelledMidWayEndsSoon) {
+    constexpr int kRows = fewer_if_sanitized(100'000);
     const SymbolId symbol = make_symbol().id;
     std::vector<BookTicker> rows;
-    for (int i = 0; i < 100'000; ++i) rows.push_back(quote(symbol, kNoon + i * 1ms, 100, 101));
+    for (int i = 0; i < kRows; ++i) rows.push_back(quote(symbol, kNoon + i * 1ms, 100, 101));
     store(rows);
     ContextThread own;
     Started read(own.context(), db().get_book_ticker_history({}, Deadline::never()));
@@ -204,7 +206,7 @@ TEST_P(Running, AReadThatIsCancelledMidWayEndsSoon) {
     read.cancel(own.context());
     ASSERT_TRUE(wait_until([&] { return read.is_done(); }));
     EXPECT_EQ(read.code(), ErrorCode::cancelled);
-    EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, 100'000U) << "the connection goes on working";
+    EXPECT_EQ(wait(db().get_database_stats()).datasets.at(0).rows, kRows) << "the connection goes on working";
 }
 
 // --- executors ---------------------------------------------------------------------------------------------------------

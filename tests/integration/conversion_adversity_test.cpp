@@ -11,6 +11,7 @@
 
 #include "conversion_fixture.hpp"
 #include "support/expect.hpp"
+#include "support/sanitized.hpp"
 
 /// Tables of older programs become a lean schema while these programs write, and while sessions are ended.
 namespace marketdb::testing {
@@ -394,7 +395,7 @@ TEST(PostgresConversionAdversity, EndedOnTheWayBackItIsOnOneSideOrTheOther) {
     const std::string old_definitions = database.definitions();
     const Rows before = everything(settings, false);
     PostgresSession watcher(PostgresServer::shared().conninfo(database.value("SELECT current_database()")));
-    for (int round = 0; round < 6; ++round) {
+    for (int round = 0; round < fewer_if_sanitized(6, 3); ++round) {
         convert(settings, ConversionStep::up);
         const std::string lean_definitions = database.definitions();
         Attempt attempt(settings, ConversionStep::down, despite_tests_sessions());
