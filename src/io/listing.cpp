@@ -140,7 +140,8 @@ value parse(std::string_view text) {
     json::stream_parser parser;
     parser.write(text.data(), text.size(), error);
     if (!error) parser.finish(error);
-    if (error == json::error::incomplete) refuse("ends in the middle; it was cut off");
+    const bool is_empty = text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (error == json::error::incomplete) refuse(is_empty ? "is empty" : "ends in the middle; it was cut off");
     if (error) refuse("is no JSON: " + error.message());
     return parser.release();
 }

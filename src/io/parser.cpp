@@ -223,8 +223,7 @@ std::unique_ptr<FileParser> open_csv(Opening opening, std::string_view first) {
 std::vector<std::string> warnings_about(const Input& input) {
     const std::string name = input.path().filename().string();
     if (input.total_bytes() > 0 || compression_ending(name).empty()) return {};
-    return {fmt::format("{}: has no bytes at all, not even those of an empty {} file", input.path().string(),
-                        compression_ending(name))};
+    return {fmt::format("has no bytes at all, not even those of an empty {} file", compression_ending(name))};
 }
 
 }  // namespace

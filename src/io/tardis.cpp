@@ -14,6 +14,8 @@
 namespace marketdb::io {
 namespace {
 
+constexpr std::size_t kMaxWarnings = 5;  // of one file
+
 // The first four columns of every type.
 enum Shared : std::size_t { kExchange, kSymbol, kTimestamp, kLocalTimestamp, kFirstOwn };
 
@@ -23,13 +25,14 @@ class SharedColumns {
     SharedColumns(Columns columns, FileContext& context)
         : columns_(std::move(columns)),
           context_(context),
-          unit_(parse_time_unit(context.options.time_unit, TimeUnit::microseconds)) {}
+          unit_(parse_time_unit(context.options.time_unit, TimeUnit::microseconds)),
+          is_unit_given_(!context.options.time_unit.empty()) {}
 
     template <class Row>
     std::int32_t read(std::string_view record, Row& row) {
         columns_.take_plain(record);
-        row.timestamp = integer_time(columns_[kTimestamp], unit_);
-        row.received_at = integer_time(columns_[kLocalTimestamp], unit_);
+        row.timestamp = time(kTimestamp);
+        row.received_at = time(kLocalTimestamp);
         const std::string_view exchange = columns_[kExchange].text;
         const std::string_view symbol = columns_[kSymbol].text;
         const std::int32_t index = context_.instruments.find_or_add(
@@ -42,22 +45,50 @@ class SharedColumns {
         return context_.sequencer.next(instrument, row.timestamp, row.received_at);
     }
     [[nodiscard]] Field operator[](std::size_t index) const noexcept { return columns_[index]; }
-    [[nodiscard]] Timestamp time(std::size_t index) const { return integer_time(columns_[index], unit_); }
+    [[nodiscard]] Timestamp time(std::size_t index) const {
+        const Timestamp time = integer_time(columns_[index], unit_);
+        if (!is_unit_given_ && is_of_another_unit(time)) {
+            fail(columns_[index], "microseconds, as Tardis writes them; of others say --time-unit s or ms");
+        }
+        return time;
+    }
 
  private:
+    /// What would be a time from 2001 on as seconds or milliseconds, and is of January 1970 as microseconds.
+    [[nodiscard]] static bool is_of_another_unit(Timestamp time) noexcept {
+        const std::int64_t count = time.time_since_epoch().count();
+        return (count >= 1'000'000'000 && count < 10'000'000'000) ||
+               (count >= 1'000'000'000'000 && count < 10'000'000'000'000);
+    }
     [[nodiscard]] Instrument describe(Field exchange, Field symbol) const {
         const ParserOptions& options = context_.options;
         Instrument instrument{options.exchange, {}};
         if (instrument.exchange.empty()) instrument.exchange = exchange_of_tardis_id(clean_text(exchange));
         if (instrument.exchange.empty()) fail(exchange, "an exchange id that is known; give --exchange");
+        warn_of_other(exchange, symbol);
         const std::string_view spelling = options.symbol.empty() ? clean_text(symbol) : options.symbol;
         instrument.symbol = describe_symbol(instrument.exchange, spelling, {options.base, options.quote, kNoTime});
         return instrument;
     }
 
+    /// What the user says goes before what the file says, which may be a mistake.
+    void warn_of_other(Field exchange, Field symbol) const {
+        const ParserOptions& options = context_.options;
+        const std::string_view told = exchange_of_tardis_id(clean_text(exchange));
+        const bool is_other_exchange = !options.exchange.empty() && !told.empty() && told != options.exchange;
+        const bool is_other_symbol = !options.symbol.empty() && clean_text(symbol) != options.symbol;
+        if (!is_other_exchange && !is_other_symbol) return;
+        std::string warning = fmt::format("the file says {} {}", clean_text(exchange), clean_text(symbol));
+        if (is_other_exchange) warning += fmt::format(", --exchange {}", options.exchange);
+        if (is_other_symbol) warning += fmt::format(", --symbol {}", options.symbol);
+        warning += ", which is taken";
+        if (context_.warnings.size() < kMaxWarnings) context_.warnings.push_back(std::move(warning));
+    }
+
     Columns columns_;
     FileContext& context_;
     TimeUnit unit_;
+    bool is_unit_given_;
 };
 
 class BookTickers final : public RowFormat<BookTicker> {

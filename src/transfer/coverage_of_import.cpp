@@ -176,7 +176,7 @@ void CoverageOfImport::add(std::vector<CoverageClaim>& claims, const FileClaims:
 
 std::vector<CoverageClaim> CoverageOfImport::so_far(SourceId source) {
     std::vector<CoverageClaim> claims;
-    if (!is_kept()) return claims;
+    if (!is_kept() || !claims_by_itself_) return claims;
     for (const FileClaims::Claim& claim : claims_.so_far()) add(claims, claim, source);
     return claims;
 }
@@ -184,7 +184,9 @@ std::vector<CoverageClaim> CoverageOfImport::so_far(SourceId source) {
 std::vector<CoverageClaim> CoverageOfImport::at_end(SourceId source) const {
     std::vector<CoverageClaim> claims;
     if (!is_kept()) return claims;
-    for (const FileClaims::Claim& claim : claims_.at_end()) add(claims, claim, source);
+    if (claims_by_itself_) {
+        for (const FileClaims::Claim& claim : claims_.at_end()) add(claims, claim, source);
+    }
     if (!is_present(options_.complete_from)) return claims;
     const core::Interval whole{options_.complete_from, options_.complete_to};
     for (const FileClaims::Claim& claim : claims_.of_complete(whole)) add(claims, claim, source);

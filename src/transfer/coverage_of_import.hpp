@@ -42,6 +42,9 @@ class CoverageOfImport {
     /// @return  How many were.
     std::uint64_t take(io::Batch& batch);
 
+    /// Rows that marketdb wrote itself may be a choice of what there was: they claim only what the user says of them.
+    void claim_nothing_by_itself() noexcept { claims_by_itself_ = false; }
+
     /// To be stored with the rows that were taken.
     [[nodiscard]] std::vector<CoverageClaim> so_far(SourceId source);
     [[nodiscard]] std::vector<CoverageClaim> at_end(SourceId source) const;
@@ -59,6 +62,7 @@ class CoverageOfImport {
     const Instruments& instruments_;
     const ImportOptions& options_;
     std::optional<Dataset> dataset_;
+    bool claims_by_itself_ = true;
     FileClaims claims_;
     std::map<std::size_t, Covered> covered_;              // of series that have any
     std::map<std::size_t, std::vector<CoveredTime>> by_;  // the same on the file's own clock, with reasons

@@ -193,16 +193,15 @@ std::unique_ptr<FileReader> ImportRun::make_reader() {
 
 void ImportRun::take_over(const FileReader& reader, const Chunk& chunk) {
     report_.layout = reader.layout();
+    if (report_.layout.starts_with("marketdb")) coverage_.claim_nothing_by_itself();
     dataset_ = reader.dataset();
     if (dataset_) report_.dataset = to_string(*dataset_);
     instruments_.append(chunk.new_instruments);
 }
 
 void ImportRun::add_warnings(const FileReader& reader) {
-    const std::vector<std::string> warnings = reader.warnings();
-    report_.warnings.insert(report_.warnings.end(), warnings.begin(), warnings.end());
-    for (const std::string& text : instruments_.contradictions()) {
-        report_.warnings.push_back(fmt::format("{}: {}", report_.file, text));
+    for (const std::vector<std::string>& texts : {reader.warnings(), instruments_.contradictions()}) {
+        for (const std::string& text : texts) report_.warnings.push_back(fmt::format("{}: {}", report_.file, text));
     }
 }
 

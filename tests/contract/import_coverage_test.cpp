@@ -91,6 +91,26 @@ TEST_P(ImportCoverage, AUserMaySayThatAFileIsTheWholeOfItsTime) {
                  {"complete"});
 }
 
+TEST_P(ImportCoverage, WhatMarketdbWroteClaimsOnlyWhatTheUserSays) {
+    import_whole(file("quotes.csv", tardis_quotes(1'000)));
+    HistoryFilter thinned;
+    thinned.every = 100ms;
+    for (const ExportFormat format : {ExportFormat::csv, ExportFormat::ndjson}) {
+        const std::filesystem::path given = folder() / (format == ExportFormat::csv ? "some.csv" : "some.jsonl");
+        EXPECT_EQ(wait(export_file(db(), Dataset::book_tickers, thinned, given, format)).rows, 10U);
+        EngineFixture other(target());
+        EXPECT_EQ(other.wait(import_file(other.db(), given, {})).written, result(10));
+        EXPECT_TRUE(other.wait(get_coverage_claims(other.db())).empty()) << "nine tenths of the rows are not in it";
+
+        ImportOptions options;
+        options.force = true;
+        options.complete_from = kNoon;
+        options.complete_to = kNoon + 1s;
+        EXPECT_EQ(other.wait(import_file(other.db(), given, options)).error, "");
+        EXPECT_FALSE(other.wait(get_coverage_claims(other.db())).empty());
+    }
+}
+
 TEST_P(ImportCoverage, ASecondFileOfTheSameTimeIsImportedWithAWarning) {
     const ImportReport first = import_whole(file("first.csv", quotes_at({{0, 1}, {10, 11}, {20, 21}})));
     EXPECT_EQ(first.warnings, Lines{});

@@ -141,7 +141,7 @@ TEST_P(SymbolSync, WhatIsNoWholeListingOfTheExchangeIsRefused) {
         expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(sync(exchange, text)); }, {reason});
     };
     const std::string whole = listing({instrument("BTC_USDT"), instrument("ETH_USDT")});
-    refused("GATEIO_SPOT", "", "cut off");
+    refused("GATEIO_SPOT", "", "is empty");
     refused("GATEIO_SPOT", whole.substr(0, whole.size() - 10), "cut off");
     refused("GATEIO_SPOT", "<html>502 Bad Gateway</html>", "no JSON");
     refused("GATEIO_SPOT", "[]", "no instrument");

@@ -237,6 +237,30 @@ TEST(TardisTrades, BadValuesAreRowErrors) {
     EXPECT_TRUE(file.errors[4].starts_with("6: column trade_id: ")) << file.errors[4];
 }
 
+TEST(TardisTrades, TimesOfAnotherUnitAreRefusedUnlessItIsSaid) {
+    const std::string seconds = kTradeHeader + "bybit,BTCUSDT,1723161254,1723161254,1,buy,1,1\n";
+    const std::string milliseconds = kTradeHeader + "bybit,BTCUSDT,1723161254087,1723161254088,1,buy,1,1\n";
+    for (const std::string& text : {seconds, milliseconds}) {
+        const ParsedFile file = parse(text);
+        ASSERT_EQ(file.errors.size(), 1U);
+        EXPECT_TRUE(file.errors[0].starts_with("2: column timestamp: `1723161254")) << file.errors[0];
+        EXPECT_NE(file.errors[0].find("--time-unit s or ms"), std::string::npos) << file.errors[0];
+    }
+    const ParsedFile file = parse(milliseconds, "file.csv", {.time_unit = "ms"});
+    ASSERT_EQ(file.rows.size(), 1U);
+    EXPECT_NE(file.rows[0].find("2024-08-08T23:54:14.087000Z"), std::string::npos) << file.rows[0];
+}
+
+TEST(TardisTrades, WhatTheUserSaysGoesBeforeTheFileWithAWarning) {
+    const std::string text = kTradeHeader + "binance,BTCUSDT,1000,1000,1,buy,1,1\n";
+    EXPECT_EQ(parse(text, "file.csv", {.exchange = "BINANCE_SPOT", .symbol = "BTCUSDT"}).warnings, Texts());
+    const ParsedFile other = parse(text, "file.csv", {.exchange = "OKX_SPOT", .symbol = "ETHUSDT"});
+    EXPECT_EQ(other.warnings,
+              Texts({"the file says binance BTCUSDT, --exchange OKX_SPOT, --symbol ETHUSDT, which is taken"}));
+    ASSERT_EQ(other.instruments.size(), 1U);
+    EXPECT_EQ(other.instruments[0].exchange, "OKX_SPOT");
+}
+
 TEST(TardisLiquidations, AreRefusedByTheFilesName) {
     const std::string text =
         kTradeHeader + "binance-futures,BTCUSDT,1632009737493000,1632009737505152,,sell,48283.81,0.01\n";
