@@ -134,6 +134,9 @@ TEST_F(DatabaseChoice, ASecretIsNeverShown) {
     const std::vector<std::vector<std::string>> places = {
         {"--db", url},
         {"--db", url + "?nonsense=1"},
+        {"--db", std::string("postgresql://desk:p@") + kCanary + "@127.0.0.1:1/market"},
+        {"--db", std::string("postgresql://desk:p/") + kCanary + "@127.0.0.1:1/market"},
+        {"--db", std::string("postgresql://") + kCanary + ":p/p@127.0.0.1:1/market"},
         {"--db", std::string("postgresql://desk:") + kCanary + "@[::1/market"},
         {"--db", std::string("sqlite:x.db?password=") + kCanary},
         {"--config", "secret.yaml"},

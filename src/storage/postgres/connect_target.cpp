@@ -86,6 +86,12 @@ void ConnectTarget::parse(const std::string& conninfo) {
     for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
         if (option->val != nullptr) set(option->keyword, option->val);
     }
+    for (const std::string& host : parts_of(value_of("host"))) {
+        // Only a socket of the abstract namespace begins with one.
+        if (host.find('@', 1) == std::string::npos) continue;
+        throw Error(ErrorCode::invalid_argument,
+                    fmt::format("'{}': an @ within a host; of a user or password expected %40 for it", shown_));
+    }
 }
 
 std::string* ConnectTarget::find(std::string_view keyword) {

@@ -225,7 +225,13 @@ Link connect(const ConnectTarget& target, Deadline deadline, const Gate& gate) {
         if (link != nullptr) return link;
         if (failures.code != ErrorCode::unavailable) break;
     }
-    throw Error(failures.code, fmt::format("{}: {}", target.shown(), target.scrubbed(failures.words)));
+    // Of a URL whose password has an unknown end, its pieces are in the words too.
+    const bool may_be_told = !target.shown().ends_with("://***");
+    const std::string words = may_be_told
+                                  ? target.scrubbed(failures.words)
+                                  : "cannot be reached as it is read; if a user or password of it holds one of @ / "
+                                    "? #, expected %40 %2F %3F %23; no more is said, as it may be a part of one";
+    throw Error(failures.code, fmt::format("{}: {}", target.shown(), words));
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "support/expect.hpp"
+
 namespace marketdb::storage::postgres {
 namespace {
 
@@ -63,6 +65,17 @@ TEST(ConnectTarget, ANameIsLookedUpUnlessLibpqNeedsNone) {
 TEST(ConnectTarget, ListsThatDoNotMatchAreLeftToLibpq) {
     EXPECT_EQ(hosts_of("postgresql://desk@/market?host=one,two,three&port=6000,6001&target_session_attrs=any"),
               (Hosts{"one,two,three:6000,6001 any"}));
+}
+
+TEST(ConnectTarget, AnAtWithinAHostIsRefusedAndNotShown) {
+    // Of "s3c@ret@one" libpq takes the first @ for the end of the password.
+    for (const char* url : {"postgresql://desk:s3c@ret@one/market", "postgresql://desk:s3c@ret@one,two/market"}) {
+        marketdb::testing::expect_error(ErrorCode::invalid_argument,
+                                        [&] { static_cast<void>(ConnectTarget(Config::from_url(url))); },
+                                        {"'postgresql://***'", "%40"});
+    }
+    EXPECT_EQ(ConnectTarget(Config::from_url("postgresql://desk:s3c%40ret@one/market")).name(), "one");
+    EXPECT_NO_THROW(ConnectTarget(Config::from_url("postgresql://desk@/market?host=@abstract")));
 }
 
 }  // namespace
