@@ -53,6 +53,14 @@ void print_report(std::string_view sentence, const BackupReport& report, bool js
                     report.miscounted, report.miscounted == 1 ? "has" : "have"));
 }
 
+/// Of the database itself nothing is wrong then, as `unavailable` would say.
+void refuse_without_folder(const std::string& file) {
+    const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
+    std::error_code error;
+    if (std::filesystem::is_directory(folder, error)) return;
+    throw Failure(kFailure, fmt::format("{}: there is no folder {}", file, folder.string()));
+}
+
 /// What the copy of a server's schema has, as far as can be told without restoring it.
 int back_up_schema(Session& session, const Config& config, const BackupArguments& arguments) {
     const DatabaseStats stats = session.stats();
@@ -123,6 +131,7 @@ int run_backup(const GlobalOptions& global, const BackupArguments& arguments) {
     const Config config = choice.config;
     Session session(std::move(choice), Access::read);
     if (config.engine == EngineKind::postgres) return back_up_schema(session, config, arguments);
+    refuse_without_folder(arguments.file);
     const BackupReport report = session.impl().run(back_up(session.impl().manager, arguments.file));
     print_report(fmt::format("backed up {} to {}", session.name(), arguments.file), report, arguments.json);
     return kOk;

@@ -64,7 +64,7 @@ std::vector<std::string> read_series(const CompareArguments& arguments) {
 
 /// `0s` is of the very instant, which no length of time says.
 std::chrono::microseconds read_tolerance(const std::string& text) {
-    if (text == "0" || text == "0s") return std::chrono::microseconds{0};
+    if (text == "0" || text == "0s" || text == "0ms" || text == "0us") return std::chrono::microseconds{0};
     return read_duration_option("--tolerance", text);
 }
 

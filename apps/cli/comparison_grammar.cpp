@@ -71,6 +71,7 @@ void describe_spread(CLI::App& app, CommandLine& line) {
     add_comparison_options(spread, compare);
     spread->add_option("--threshold", compare.threshold, "Count the spreads greater than this (0)")
         ->type_name("BPS")
+        ->check(finite_number())
         ->group("Spreads");
     spread
         ->add_option("--fee", compare.fees,
@@ -84,6 +85,7 @@ void describe_spread(CLI::App& app, CommandLine& line) {
         ->group("Now");
     spread->add_option("--min-bps", compare.min_bps, "Only spreads of this or more (0)")
         ->type_name("BPS")
+        ->check(finite_number())
         ->group("Now");
     spread->add_option("--max-age", compare.max_age, "Older quotes are none (10s)")->type_name("LENGTH")->group("Now");
     add_format_flags(spread, compare.flags);

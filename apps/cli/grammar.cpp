@@ -275,6 +275,9 @@ void describe_setting(CLI::App& symbols, CommandLine& line) {
     add("--lot-size", set.lot_size, "N", "Smallest size step");
     add("--min-quantity", set.min_quantity, "N", "Smallest order");
     add("--min-notional", set.min_notional, "N", "Smallest value of an order");
+    for (const char* number : {"--contract-size", "--tick-size", "--lot-size", "--min-quantity", "--min-notional"}) {
+        command->get_option(number)->check(finite_number());
+    }
     command->get_option("--contract-type")->check(CLI::IsMember({"spot", "perpetual", "inverse", "dated"}));
     command->get_option("--quantity-unit")->check(CLI::IsMember({"base", "quote", "contracts"}));
     CLI::Option* active = command->add_flag("--active", set.active, "It is traded")->group("What changes");

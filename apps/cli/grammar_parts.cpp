@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "numbers.hpp"
+
 namespace marketdb::cli {
 
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description,
@@ -12,6 +14,13 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
     for (const char* example : examples) footer += std::string("\n  ") + example;
     command->footer(footer + "\n\nOptions of every command: marketdb --help");
     return command;
+}
+
+CLI::Validator finite_number() {
+    const auto check = [](std::string& text) -> std::string {
+        return read_number<double>(text) ? "" : "'" + text + "': expected a finite number";
+    };
+    return CLI::Validator(check, "");
 }
 
 void add_format_flags(CLI::App* command, FormatFlags& flags) {

@@ -12,6 +12,9 @@ namespace marketdb::cli {
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description,
                       std::initializer_list<const char*> examples);
 
+/// Refuses what is no finite number.
+CLI::Validator finite_number();
+
 /// `--json`, `--ndjson`, `--csv`.
 void add_format_flags(CLI::App* command, FormatFlags& flags);
 /// `--from`, `--to`.

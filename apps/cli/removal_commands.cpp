@@ -1,5 +1,6 @@
 #include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,16 +42,19 @@ std::string count_cell(std::uint64_t count, OutputFormat format) {
     return format == OutputFormat::table ? with_commas(count) : fmt::format("{}", count);
 }
 
-void print_sources(const std::vector<Source>& sources, OutputFormat format) {
-    const std::vector<Field> fields = {{"id", FieldKind::number},
-                                       {"kind"},
-                                       {"name"},
-                                       {"rows_read", FieldKind::number},
-                                       {"started"},
-                                       {"finished", FieldKind::text, 2},
-                                       {"program", FieldKind::text, 3},
-                                       {"host", FieldKind::text, 4},
-                                       {"sha256", FieldKind::text, 5}};
+/// @param rows_stored  How many rows of the one source there are; absent: that was not asked.
+void print_sources(const std::vector<Source>& sources, OutputFormat format,
+                   std::optional<std::uint64_t> rows_stored = {}) {
+    std::vector<Field> fields = {{"id", FieldKind::number},
+                                 {"kind"},
+                                 {"name"},
+                                 {"rows_read", FieldKind::number},
+                                 {"started"},
+                                 {"finished", FieldKind::text, 2},
+                                 {"program", FieldKind::text, 3},
+                                 {"host", FieldKind::text, 4},
+                                 {"sha256", FieldKind::text, 5}};
+    if (rows_stored) fields.push_back({"rows_stored", FieldKind::number});
     std::vector<std::vector<std::string>> records;
     for (const Source& one : sources) {
         const bool is_finished = is_present(one.finished_at);
@@ -58,6 +62,7 @@ void print_sources(const std::vector<Source>& sources, OutputFormat format) {
                            is_finished ? count_cell(static_cast<std::uint64_t>(one.rows), format) : std::string(),
                            to_string(one.started_at), to_string(one.finished_at), one.program.str(), one.host.str(),
                            one.sha256.str()});
+        if (rows_stored) records.back().push_back(count_cell(*rows_stored, format));
     }
     print_records(output(), format, fields, records);
 }
@@ -115,21 +120,22 @@ int run_imports_show(const GlobalOptions& global, const RemovalArguments& argume
     options.source = source.id;
     options.dry_run = true;
     const Removal rows = run_removal(session, undo_import(session.impl().manager, options));
-    if (!arguments.json) {
-        output().line(fmt::format("import     {} ({})", arguments.id, source.kind.view()));
-        output().line(fmt::format("name       {}", printable(source.name.view())));
-        if (!source.sha256.empty()) output().line(fmt::format("sha256     {}", source.sha256.view()));
-        output().line(
-            fmt::format("by         {} on {}", printable(source.program.view()), printable(source.host.view())));
-        output().line(fmt::format("started    {}", to_string(source.started_at)));
-        output().line(is_present(source.finished_at)
-                          ? fmt::format("finished   {}, {} read", to_string(source.finished_at),
-                                        counted(static_cast<std::uint64_t>(source.rows), "row"))
-                          : std::string("finished   no: it runs, or was interrupted"));
-        output().line(fmt::format("stored     {} that say they come from it", counted(rows.rows, "row")));
-        if (!rows.series.empty()) output().line("");
+    if (arguments.json) {
+        print_sources({source}, OutputFormat::json, rows.rows);
+        output().flush();
+        return kOk;
     }
-    print_removal(session, rows, arguments.json ? OutputFormat::json : OutputFormat::table);
+    output().line(fmt::format("import     {} ({})", arguments.id, source.kind.view()));
+    output().line(fmt::format("name       {}", printable(source.name.view())));
+    if (!source.sha256.empty()) output().line(fmt::format("sha256     {}", source.sha256.view()));
+    output().line(fmt::format("by         {} on {}", printable(source.program.view()), printable(source.host.view())));
+    output().line(fmt::format("started    {}", to_string(source.started_at)));
+    output().line(is_present(source.finished_at) ? fmt::format("finished   {}, {} read", to_string(source.finished_at),
+                                                               counted(static_cast<std::uint64_t>(source.rows), "row"))
+                                                 : std::string("finished   no: it runs, or was interrupted"));
+    output().line(fmt::format("stored     {} that say they come from it", counted(rows.rows, "row")));
+    if (!rows.series.empty()) output().line("");
+    print_removal(session, rows, OutputFormat::table);
     output().flush();
     return kOk;
 }

@@ -165,6 +165,9 @@ int run_retention_hold(const GlobalOptions& global, const RetentionArguments& ar
     if (!arguments.start.empty()) hold.start = read_time_option("--from", arguments.start);
     if (!arguments.end.empty()) hold.end = read_time_option("--to", arguments.end);
     hold.reason = arguments.reason;
+    if (is_present(hold.start) && is_present(hold.end) && hold.end <= hold.start) {
+        throw UsageError(fmt::format("--to {} is not after --from {}", to_string(hold.end), to_string(hold.start)));
+    }
     if (hold.reason.is_overlong()) throw UsageError("--reason: expected at most 254 bytes");
     Session session(choose_database(global), Access::write);
     hold = session.impl().run(hold_rows(session.impl().manager, hold));

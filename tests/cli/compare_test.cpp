@@ -158,7 +158,7 @@ TEST_F(CompareCommands, AlignTakesTimesFromTheLineOrFromAFile) {
 
 TEST_F(CompareCommands, AToleranceOfNothingIsOfTheVeryTime) {
     const json exact = json::parse(answer(
-        {"align", futures_, "--at", "2024-08-08T23:54:14Z,2024-08-08T23:54:14.1Z", "--tolerance", "0s", "--json"}));
+        {"align", futures_, "--at", "2024-08-08T23:54:14Z,2024-08-08T23:54:14.1Z", "--tolerance", "0us", "--json"}));
     ASSERT_EQ(exact.size(), 2U);
     EXPECT_EQ(exact[0].at("quotes")[0].at("bid_price"), 10'020);
     EXPECT_TRUE(exact[1].at("quotes")[0].at("bid_price").is_null());
@@ -200,6 +200,8 @@ TEST_F(CompareCommands, WrongUsageSaysWhatWasExpected) {
         {{"spread", spot_, futures_, "--fee", "cheap"}, "--fee 'cheap': expected basis points"},
         {{"spread", spot_, futures_, "--fee", "OKX_SPOT=1"}, "none of the series is of OKX_SPOT"},
         {{"spread", spot_, futures_, "--min-bps", "1"}, "need --now"},
+        {{"spread", spot_, futures_, "--threshold", "nan"}, "--threshold: 'nan': expected a finite number"},
+        {{"spread", "--now", "--min-bps", "inf"}, "--min-bps: 'inf': expected a finite number"},
         {{"spread", "--now", "--every", "1s"}, "--now and --every"},
         {{"spread", "--now", "--at", "2024-08-09"}, "--now and --every"},
         {{"spread", "--now", "--fee", "1"}, "without fees"},

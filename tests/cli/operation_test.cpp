@@ -202,6 +202,10 @@ TEST_F(Operation, AnImportIsListedShownUndoneAndDoneAgain) {
     const std::string id = std::to_string(imports[0].at("id").get<int>());
     const std::string shown = answer({"imports", "show", id});
     EXPECT_NE(shown.find("stored     3 rows that say they come from it"), std::string::npos) << shown;
+    const json record = json::parse(answer({"imports", "show", id, "--json"}));
+    ASSERT_EQ(record.size(), 1U);
+    EXPECT_EQ(record[0].at("name"), kQuotesName);
+    EXPECT_EQ(record[0].at("rows_stored"), 3);
 
     const Outcome asked = run({"imports", "undo", id});
     EXPECT_EQ(asked.code, 2);
@@ -212,6 +216,7 @@ TEST_F(Operation, AnImportIsListedShownUndoneAndDoneAgain) {
     EXPECT_EQ(rows_of("book-tickers"), 0);
     EXPECT_EQ(rows_of("trades"), 3);
     EXPECT_EQ(json::parse(answer({"imports", "list", "--json"}))[0].at("kind"), "undone");
+    EXPECT_EQ(json::parse(answer({"imports", "show", id, "--json"}))[0].at("rows_stored"), 0);
     EXPECT_EQ(answer({"imports", "undo", id, "--yes"}).rfind("removed 0 rows from ", 0), 0U);
 
     const json again = json::parse(answer({"import", "--json", kQuotesName}));
@@ -254,7 +259,9 @@ TEST_F(Operation, WhatIsNoBackupIsNotRestored) {
     const Outcome taken = run({"backup", "text.db"});
     EXPECT_EQ(taken.code, 1);
     EXPECT_NE(taken.err.find("text.db"), std::string::npos) << taken.err;
-    EXPECT_EQ(run({"backup", "nowhere/copy.db"}).code, 4);
+    const Outcome nowhere = run({"backup", "nowhere/copy.db"});
+    EXPECT_EQ(nowhere.code, 1) << "nothing is wrong with the database";
+    EXPECT_NE(nowhere.err.find("nowhere/copy.db: there is no folder "), std::string::npos) << nowhere.err;
     EXPECT_EQ(run({"--db", "sqlite:none.db", "backup", "copy.db"}).code, 4);
     write_file("stale.db-wal", "a log");
     EXPECT_EQ(run({"--db", "sqlite:stale.db", "restore", "marketdb.db"}).code, 1);

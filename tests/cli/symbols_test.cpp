@@ -113,6 +113,7 @@ TEST_F(Symbols, WhatIsKnownOfOneIsSet) {
     EXPECT_EQ(run({"symbols", "set", "GATEIO_FUTURES:*", "--active"}).code, 2);
     EXPECT_EQ(run({"symbols", "set", "GATEIO_FUTURES:XBT/USDT", "--active", "--inactive"}).code, 2);
     EXPECT_EQ(run({"symbols", "set", "GATEIO_FUTURES:XBT/USDT", "--lot-size", "-1"}).code, 1);
+    EXPECT_EQ(run({"symbols", "set", "GATEIO_FUTURES:XBT/USDT", "--lot-size", "nan"}).code, 2);
     EXPECT_EQ(symbol("BTC_USDT").at("lot_size"), 1);
 }
 

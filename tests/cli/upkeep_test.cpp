@@ -74,6 +74,7 @@ TEST_F(Upkeep, CleanupDoesWhatTheStoredPoliciesSay) {
     EXPECT_EQ(shown[1].at("imports"), "go");
     EXPECT_EQ(shown[4].at("reason"), "audit");
     EXPECT_EQ(answer({"retention", "release", "1"}), "hold 1 is released\n");
+    EXPECT_EQ(run({"retention", "hold", "--reason", "x", "--from", "2024-08-09", "--to", "2024-08-08"}).code, 2);
     EXPECT_EQ(json::parse(answer({"cleanup", "--yes", "--json"}))[1].at("rows"), 3);
     EXPECT_EQ(rows_of("trades"), 0);
     EXPECT_EQ(rows_of("book-tickers"), 3) << "it has no policy";
