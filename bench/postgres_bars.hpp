@@ -24,7 +24,8 @@ inline void fill_day(BarePostgres& server, std::size_t rows) {
     server.run("ALTER TABLE ONLY book_ticker_snapshots DISABLE TRIGGER adds_rows");
     server.run(fmt::format(
         "INSERT INTO book_ticker_snapshots SELECT 1, t, i, t + interval '1 ms', bid, 1 + i % 7, bid + 0.01 * (1 + i % "
-        "5), 2, 1 FROM generate_series(0, {0} - 1) AS i, LATERAL (SELECT timestamptz '2024-08-08Z' + i * (interval '1 "
+        "5), 2, 1 FROM generate_series(0::bigint, {0} - 1) AS i, LATERAL (SELECT timestamptz '2024-08-08Z' + i * "
+        "(interval '1 "
         "day' "
         "/ {0}) AS t, 60000 + (i * 7919 % 10000) / 100.0 AS bid) AS quote",
         rows));
