@@ -76,6 +76,7 @@ void describe_reading(CLI::App& app, CommandLine& line) {
     latest->add_flag("--active", line.read.active, "Balances whose total is above 0.001 only")->group("Rows");
     latest->add_option("--min-total", line.read.min_total, "Balances whose total is above this only")
         ->type_name("N")
+        ->check(finite_number())
         ->group("Rows");
     latest->add_option("--watch", line.read.watch, "Again and again, until Ctrl-C: 1s")
         ->type_name("LENGTH")

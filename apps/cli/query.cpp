@@ -1,7 +1,6 @@
 #include "query.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -127,7 +126,6 @@ void Query::read_active(const ReadOptions& options) {
         throw UsageError("--active and --min-total: expected no --from, --to, --last, --every and --clock received");
     }
     active_above_ = options.min_total.value_or(kUsualTotal);
-    if (!std::isfinite(*active_above_)) throw UsageError("--min-total: expected a finite number");
 }
 
 void Query::read_range(const ReadOptions& options) {

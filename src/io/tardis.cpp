@@ -54,7 +54,7 @@ class SharedColumns {
     }
 
  private:
-    /// What would be a time from 2001 on as seconds or milliseconds, and is of January 1970 as microseconds.
+    /// What would be a time from 2001 on as seconds or milliseconds, and is of the first months of 1970 as microseconds.
     [[nodiscard]] static bool is_of_another_unit(Timestamp time) noexcept {
         const std::int64_t count = time.time_since_epoch().count();
         return (count >= 1'000'000'000 && count < 10'000'000'000) ||

@@ -254,6 +254,7 @@ TEST_F(ReadCommands, BalancesAreChosenByExchangeAssetAndAccount) {
     const Outcome none = run({"latest", "balances", "*:USDT", "--min-total", "5000"});
     EXPECT_EQ(none.code, 0);
     EXPECT_NE(none.err.find("no balance of *:USDT has a total above 5000"), std::string::npos) << none.err;
+    EXPECT_EQ(run({"latest", "balances", "--min-total", "nan"}).code, 2);
     EXPECT_EQ(run({"latest", "quotes", "--active"}).code, 2);
     EXPECT_EQ(run({"latest", "balances", "--active", "--to", "2024-08-09"}).code, 2);
     EXPECT_EQ(answer({"history", "balances", "BINANCE_SPOT:BTC"}),
