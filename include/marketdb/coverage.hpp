@@ -68,8 +68,8 @@ boost::asio::awaitable<void> declare_gap(DatabaseManager& db, CoverageDeclaratio
 
 /// Takes rows' time [start, end) out of every claim that the filter chooses (without times: all of it), on both clocks: what
 /// `received_at` those rows can have follows from the series' known skew. Declared gaps stay, unless everything before a moment goes,
-/// or one source is named. To be called before rows are removed by other means: `delete_rows`, `undo_import` and
-/// `cleanup_old_data` do so by themselves. Nothing on an existing schema.
+/// or one source is named. To be called before rows are removed by other means, and once more after it if imports or copies run
+/// meanwhile: `delete_rows`, `undo_import` and `cleanup_old_data` do so by themselves. Nothing on an existing schema.
 ///
 /// Errors: read_only, invalid_argument.
 boost::asio::awaitable<void> withdraw_coverage(DatabaseManager& db, CoverageFilter filter, Deadline deadline = {});
@@ -82,6 +82,25 @@ boost::asio::awaitable<void> withdraw_coverage(DatabaseManager& db, CoverageFilt
 template <class Row>
 boost::asio::awaitable<WriteResult> insert_covered(DatabaseManager& db, std::vector<Row> rows,
                                                    std::vector<CoverageClaim> claims, Deadline deadline = {});
+
+/// For claims that can only be made when more than one transaction has stored their rows, as of an import or a copy: makes claims of a
+/// series, clock, kind and source pending (for all time: theirs is not looked at) before the first of the rows is stored or looked
+/// at. They count for nothing; but what is withdrawn from now on, because its rows go, goes out of them too, and `settle_claims`
+/// stores only what is left. Meanwhile `insert_covered` leaves out a claim of which something went. What is pending from before, of
+/// a program that was killed, stays as it is.
+///
+/// Errors: read_only; invalid_argument  it is of balances.
+boost::asio::awaitable<void> open_claims(DatabaseManager& db, std::vector<CoverageClaim> claims,
+                                         Deadline deadline = {});
+
+/// Stores of claims the time that is still pending for the same source, series, clock and kind, and of gaps all; then nothing that
+/// `closes` chooses (a source, maybe a dataset, a symbol, a clock) is pending any more. One transaction. Without claims it only
+/// closes. What is never settled, because the program was killed, stays pending.
+///
+/// Errors: read_only; invalid_argument  `closes` names no source, or a time; a claim's end is not after its start, or it is of
+///         balances.
+boost::asio::awaitable<void> settle_claims(DatabaseManager& db, CoverageFilter closes,
+                                           std::vector<CoverageClaim> claims, Deadline deadline = {});
 
 /// How a gap is known.
 enum class GapEvidence : std::uint8_t {

@@ -83,6 +83,27 @@ std::vector<CoveredTime> covered_time(std::span<const CoverageClaim> claims, Sou
     return pieces;
 }
 
+std::vector<CoverageClaim> still_pending(std::span<const CoverageClaim> claims,
+                                         std::span<const CoverageClaim> pending) {
+    std::vector<CoverageClaim> left;
+    for (const CoverageClaim& claim : claims) {
+        if (claim.kind == CoverageKind::gap) {
+            left.push_back(claim);
+            continue;
+        }
+        const Intervals open = time_of(pending, [&claim](const CoverageClaim& one) {
+            return is_of_one_series(one, claim) && one.kind == claim.kind && one.source == claim.source;
+        });
+        const Intervals whole(1, Interval{claim.start, claim.end});
+        for (const Interval& piece : common(whole, open)) {
+            CoverageClaim& one = left.emplace_back(claim);
+            one.start = piece.start;
+            one.end = piece.end;
+        }
+    }
+    return left;
+}
+
 CoverageShare covered_share(std::span<const CoverageClaim> claims, SourceId source, const Interval& range) {
     CoverageShare share;
     share.asked = range.end - range.start;

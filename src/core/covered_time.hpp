@@ -30,6 +30,10 @@ void for_each_series(std::span<const CoverageClaim> claims,
 [[nodiscard]] CoverageShare covered_share(std::span<const CoverageClaim> claims, SourceId source,
                                           const Interval& range);
 
+/// Of claims the time that is still pending (claims of the same source, series, clock and kind); gaps stay whole.
+[[nodiscard]] std::vector<CoverageClaim> still_pending(std::span<const CoverageClaim> claims,
+                                                       std::span<const CoverageClaim> pending);
+
 /// Whether gaps stay when this is taken out of the ledger: no row comes back into them, and a quote from before must not be carried
 /// over them. They go with everything before a moment, and with the source that said so.
 [[nodiscard]] constexpr bool keeps_gaps(const CoverageFilter& filter) noexcept {

@@ -159,6 +159,18 @@ awaitable<void> withdraw_coverage(DatabaseManager& db, CoverageFilter filter, De
     return CoverageLedger(db).withdraw(filter, deadline);
 }
 
+awaitable<void> open_claims(DatabaseManager& db, std::vector<CoverageClaim> claims, Deadline deadline) {
+    return CoverageLedger(db).open_claims(std::move(claims), deadline);
+}
+
+awaitable<void> settle_claims(DatabaseManager& db, CoverageFilter closes, std::vector<CoverageClaim> claims,
+                              Deadline deadline) {
+    core::refuse_balances(closes.dataset);
+    const bool has_time = is_present(closes.start) || is_present(closes.end);
+    core::refuse(closes.source == SourceId{} || has_time, "coverage: expected the source to be settled, and no time");
+    return CoverageLedger(db).settle_claims(closes, std::move(claims), deadline);
+}
+
 template <class Row>
 awaitable<WriteResult> insert_covered(DatabaseManager& db, std::vector<Row> rows, std::vector<CoverageClaim> claims,
                                       Deadline deadline) {

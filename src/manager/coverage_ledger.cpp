@@ -28,6 +28,21 @@ awaitable<void> DatabaseManager::Impl::claim(std::vector<CoverageClaim> claims, 
     if (!claims.empty()) co_await engine_->claim(claims, deadline);
 }
 
+awaitable<void> DatabaseManager::Impl::open_claims(std::vector<CoverageClaim> claims, Deadline deadline) {
+    refuse_read_only();
+    for (CoverageClaim& claim : claims) {
+        claim.start = storage::kAllPending.start;
+        claim.end = storage::kAllPending.end;
+    }
+    if (!claims.empty()) co_await engine_->open_claims(claims, deadline);
+}
+
+awaitable<void> DatabaseManager::Impl::settle_claims(CoverageFilter closes, std::vector<CoverageClaim> claims,
+                                                     Deadline deadline) {
+    refuse_read_only();
+    co_await engine_->settle_claims(closes, claims, deadline);
+}
+
 awaitable<void> DatabaseManager::Impl::withdraw(CoverageFilter filter, Deadline deadline) {
     refuse_read_only();
     co_await engine_->withdraw(filter, deadline);
@@ -76,6 +91,17 @@ template awaitable<WriteResult> CoverageLedger::insert(std::vector<FundingRate>,
 awaitable<void> CoverageLedger::claim(std::vector<CoverageClaim> claims, Deadline deadline) {
     check_claims(claims);
     return impl_->start(&ManagerAccess::Impl::claim, deadline, std::move(claims));
+}
+
+awaitable<void> CoverageLedger::open_claims(std::vector<CoverageClaim> claims, Deadline deadline) {
+    for (const CoverageClaim& claim : claims) core::refuse_balances(claim.dataset);
+    return impl_->start(&ManagerAccess::Impl::open_claims, deadline, std::move(claims));
+}
+
+awaitable<void> CoverageLedger::settle_claims(CoverageFilter closes, std::vector<CoverageClaim> claims,
+                                              Deadline deadline) {
+    check_claims(claims);
+    return impl_->start(&ManagerAccess::Impl::settle_claims, deadline, closes, std::move(claims));
 }
 
 awaitable<void> CoverageLedger::withdraw(CoverageFilter filter, Deadline deadline) {

@@ -26,6 +26,8 @@ class CoverageLedger {
     template <class Row>
     awaitable<WriteResult> insert(std::vector<Row> rows, std::vector<CoverageClaim> claims, Deadline deadline);
     awaitable<void> claim(std::vector<CoverageClaim> claims, Deadline deadline);
+    awaitable<void> open_claims(std::vector<CoverageClaim> claims, Deadline deadline);
+    awaitable<void> settle_claims(CoverageFilter closes, std::vector<CoverageClaim> claims, Deadline deadline);
     awaitable<void> withdraw(CoverageFilter filter, Deadline deadline);
     /// Takes the time of a gap out of the claims of its series on both clocks.
     awaitable<void> withdraw_for_gap(CoverageClaim gap, Deadline deadline);

@@ -158,6 +158,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
 
     // coverage_ledger.cpp
     awaitable<void> claim(std::vector<CoverageClaim> claims, Deadline deadline);
+    awaitable<void> open_claims(std::vector<CoverageClaim> claims, Deadline deadline);
+    awaitable<void> settle_claims(CoverageFilter closes, std::vector<CoverageClaim> claims, Deadline deadline);
     awaitable<void> withdraw(CoverageFilter filter, Deadline deadline);
     awaitable<void> withdraw_for_gap(CoverageClaim gap, Deadline deadline);
     /// Errors: schema_mismatch  the database keeps none.

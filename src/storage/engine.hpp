@@ -79,6 +79,10 @@ struct Erased {
     Timestamp last = kNoTime;   ///< And the last.
 };
 
+/// What is pending of a source that opens its claims: more than any claim has. A withdrawal leaves the last microsecond of it, so that
+/// of which nothing else is left is still known.
+inline constexpr core::Interval kAllPending{kMinTime, kMaxTime + std::chrono::microseconds(1)};
+
 /// What goes out of the claims with removed rows: all of the chosen time; where not all rows of it went, the time in which
 /// those stood, because others stay and other sources claim them too. Not of balances.
 [[nodiscard]] inline CoverageFilter time_without(const RowChoice& choice, const Erased& erased) {
@@ -186,6 +190,12 @@ class Engine {
     // Nothing is stored or found where the database does not keep coverage.
     /// Stores claims. One that touches others of the same series, clock, kind and source becomes one with them.
     virtual awaitable<void> claim(std::span<const CoverageClaim> claims, Deadline deadline) = 0;
+    /// What a source is about to claim, each of kAllPending. Until it is settled, what `withdraw` takes goes out of it too, and `write` and
+    /// `claim` leave out what it claims of which something went. What the same source, series, clock and kind has open stays as it is.
+    virtual awaitable<void> open_claims(std::span<const CoverageClaim> claims, Deadline deadline) = 0;
+    /// In one transaction: stores of the claims the time that is still open, of gaps all, and closes what the filter chooses.
+    virtual awaitable<void> settle_claims(CoverageFilter closes, std::span<const CoverageClaim> claims,
+                                          Deadline deadline) = 0;
     /// Takes a time of rows, by event time, out of the chosen claims. Of the received clock that is what these rows can have by the
     /// skew of their series, and everything where the series has no rows.
     virtual awaitable<void> withdraw(CoverageFilter filter, Deadline deadline) = 0;

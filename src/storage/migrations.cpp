@@ -46,8 +46,8 @@ constexpr std::string_view kCreateReferenceVersionSql = R"(CREATE TABLE "referen
   "version" INTEGER NOT NULL
 ) STRICT)";
 
-/// What is known to be complete, and what was missed: disjoint times of one source each.
-constexpr std::string_view kCreateCoverageSql = R"(CREATE TABLE "coverage" (
+/// What is known to be complete, and what was missed: disjoint times of one source each. Or what is about to be claimed.
+constexpr std::string_view kCreateCoverageSql = R"(CREATE TABLE "{}" (
   "dataset" TEXT NOT NULL,
   "symbol_id" INTEGER NOT NULL,
   "clock" TEXT NOT NULL CHECK ("clock" IN ('event', 'received')),
@@ -100,7 +100,7 @@ std::vector<Migration> make_sqlite_migrations() {
     fifth.name = "coverage";
     fifth.min_reader = 3;
     fifth.min_writer = 5;
-    fifth.up.emplace_back(kCreateCoverageSql);
+    fifth.up.push_back(fmt::format(kCreateCoverageSql, "coverage"));
     fifth.down.emplace_back(R"(DROP TABLE "coverage")");
     fifth.keeps.emplace_back("coverage");
     // A program that does not know it would remove rows that are held.
@@ -108,6 +108,14 @@ std::vector<Migration> make_sqlite_migrations() {
     Migration sixth = tables_step(6, "retention", retention);
     sixth.min_reader = 3;
     steps.push_back(std::move(sixth));
+    Migration& seventh =
+        steps.emplace_back();  // A program that does not know it would remove rows that are about to be claimed.
+    seventh.version = 7;
+    seventh.name = "pending claims";
+    seventh.min_reader = 3;
+    seventh.min_writer = 7;
+    seventh.up.push_back(fmt::format(kCreateCoverageSql, "pending_claims"));
+    seventh.down.emplace_back(R"(DROP TABLE "pending_claims")");
     for (Migration& step : steps) seal(step);
     return steps;
 }

@@ -51,6 +51,28 @@ boost::asio::awaitable<CopyCoverage::Known> CopyCoverage::ask(DatabaseManager& d
     co_return known(claims);
 }
 
+boost::asio::awaitable<void> CopyCoverage::open(SourceId source) {
+    std::vector<CoverageClaim> claims;
+    for (const ClockKind clock : {ClockKind::event, ClockKind::received}) {
+        CoverageClaim& one = claims.emplace_back();
+        one.dataset = there_.dataset;
+        one.symbol = there_.symbol;
+        one.clock = clock;
+        one.kind = CoverageKind::copy;
+        one.source = source;
+    }
+    return open_claims(to_, std::move(claims));
+}
+
+boost::asio::awaitable<void> CopyCoverage::settle(SourceId source, std::vector<CoverageClaim> claims) {
+    for (CoverageClaim& claim : claims) claim.source = source;
+    CoverageFilter closes;
+    closes.source = source;
+    closes.dataset = there_.dataset;
+    closes.symbol = there_.symbol;
+    return settle_claims(to_, closes, std::move(claims));
+}
+
 boost::asio::awaitable<std::vector<SeriesPart>> CopyCoverage::uncovered_parts() {
     if (!keeps_coverage(to_)) {
         throw Error(ErrorCode::schema_mismatch,

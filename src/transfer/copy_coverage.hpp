@@ -22,6 +22,11 @@ class CopyCoverage {
     CopyCoverage(DatabaseManager& from, DatabaseManager& to, const SeriesPart& here, const SeriesPart& there,
                  std::span<const CoverageClaim> claims);
 
+    /// Says what the copy may claim when it is done. Before anything is compared.
+    boost::asio::awaitable<void> open(SourceId source);
+    /// Claims what nobody took out of it meanwhile.
+    boost::asio::awaitable<void> settle(SourceId source, std::vector<CoverageClaim> claims);
+
     /// The parts of the series that the target has not covered, by event time.
     /// Errors: schema_mismatch  the target keeps no coverage.
     boost::asio::awaitable<std::vector<SeriesPart>> uncovered_parts();

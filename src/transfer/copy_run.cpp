@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include <fmt/format.h>
@@ -128,12 +129,11 @@ boost::asio::awaitable<void> CopyRun::copy_series(const ChosenSeries& series) {
         co_await copy_gaps(series, coverage);
         co_return;
     }
-    const bool is_whole = co_await copy_part(series, target);
     const HistorySelection& selection = options_.selection;
     core::Interval event_time = core::kEver;
     if (is_present(selection.start)) event_time.start = selection.start;
     if (is_present(selection.end)) event_time.end = selection.end;
-    if (is_whole) co_await claim(coverage, event_time);
+    co_await copy_and_claim(series, coverage, event_time);
 }
 
 /// The invariant of each stretch: it is claimed when the target has all of it.
@@ -142,12 +142,32 @@ boost::asio::awaitable<void> CopyRun::copy_gaps(const ChosenSeries& series, Copy
     for (const SeriesPart& part : parts) {
         ChosenSeries stretch = series;
         stretch.part = part;
-        const SeriesPart target = target_part(part);
-        const bool is_whole = co_await copy_part(stretch, target);
-        if (!is_whole) continue;
         const core::Interval event_time{part.start, part.end};
-        co_await claim(coverage, event_time);
+        co_await copy_and_claim(stretch, coverage, event_time);
     }
+}
+
+/// What is claimed is pending while the rows are compared, so that rows which somebody removes meanwhile are not claimed.
+boost::asio::awaitable<void> CopyRun::copy_and_claim(const ChosenSeries& series, CopyCoverage& coverage,
+                                                     core::Interval event_time) {
+    std::vector<CoverageClaim> claims;
+    if (!options_.dry_run && keeps_coverage(to_)) claims = co_await coverage.claims(event_time);
+    const bool has_claims = !claims.empty();
+    if (has_claims) {
+        const SourceId source = co_await source_for_rows();
+        co_await coverage.open(source);
+    }
+    claims.clear();
+    std::exception_ptr stopped;
+    try {
+        const bool is_whole = co_await copy_part(series, target_part(series.part));
+        if (is_whole && has_claims) claims = co_await coverage.claims(event_time);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::cancelled) throw;
+        stopped = std::current_exception();
+    }
+    if (has_claims) co_await coverage.settle(source_, std::move(claims));
+    if (stopped) std::rethrow_exception(stopped);
 }
 
 /// Returns whether the target then has all rows of the part.
@@ -159,15 +179,6 @@ boost::asio::awaitable<bool> CopyRun::copy_part(const ChosenSeries& series, cons
     const bool is_whole = !options_.dry_run && copied.is_equal;
     add(std::move(copied));
     co_return is_whole;
-}
-
-boost::asio::awaitable<void> CopyRun::claim(CopyCoverage& coverage, core::Interval event_time) {
-    std::vector<CoverageClaim> claims = co_await coverage.claims(event_time);
-    if (claims.empty() || !keeps_coverage(to_)) co_return;
-    const SourceId source = co_await source_for_rows();
-    for (CoverageClaim& one : claims) one.source = source;
-    std::vector<BookTicker> no_rows;
-    co_await insert_covered(to_, std::move(no_rows), std::move(claims));
 }
 
 SeriesPart CopyRun::target_part(const SeriesPart& part) const {

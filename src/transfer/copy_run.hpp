@@ -34,7 +34,8 @@ class CopyRun {
     boost::asio::awaitable<void> copy_series(const ChosenSeries& series);
     boost::asio::awaitable<void> copy_gaps(const ChosenSeries& series, CopyCoverage& coverage);
     boost::asio::awaitable<bool> copy_part(const ChosenSeries& series, const SeriesPart& target);
-    boost::asio::awaitable<void> claim(CopyCoverage& coverage, core::Interval event_time);
+    boost::asio::awaitable<void> copy_and_claim(const ChosenSeries& series, CopyCoverage& coverage,
+                                                core::Interval event_time);
     boost::asio::awaitable<void> refuse_one_database();
     boost::asio::awaitable<SourceId> begin_source();
     boost::asio::awaitable<SourceId> source_for_rows();

@@ -56,15 +56,13 @@ void CoverageOfImport::survey(const io::Batch& batch) {
         batch.rows);
 }
 
-boost::asio::awaitable<void> CoverageOfImport::look_up(Dataset dataset, SourceId own) {
-    if (dataset == Dataset::balances) co_return;
-    if (!keeps_coverage(db_) && !options_.only_gaps) co_return;
-    dataset_ = dataset;
+boost::asio::awaitable<void> CoverageOfImport::look_up(SourceId own) {
+    if (!is_kept() || (!keeps_coverage(db_) && !options_.only_gaps)) co_return;
     covered_.clear();
     by_.clear();
     for (std::size_t index = 0; index < instruments_.count(); ++index) {
         CoverageFilter filter;
-        filter.dataset = dataset;
+        filter.dataset = dataset_;
         filter.symbol = SymbolId{instruments_.id(index)};
         if (filter.symbol == SymbolId{}) continue;
         std::vector<CoverageClaim> claims = co_await get_coverage_claims(db_, filter);
@@ -172,6 +170,40 @@ void CoverageOfImport::add(std::vector<CoverageClaim>& claims, const FileClaims:
         one.start = time.start;
         one.end = time.end;
     }
+}
+
+boost::asio::awaitable<void> CoverageOfImport::open(SourceId source) {
+    const bool may_claim = claims_by_itself_ || is_present(options_.complete_from);
+    if (!is_kept() || !may_claim || !keeps_coverage(db_)) co_return;
+    std::vector<CoverageClaim> claims;
+    for (std::size_t index = 0; index < instruments_.count(); ++index) {
+        const SymbolId symbol{instruments_.id(index)};
+        if (symbol == SymbolId{} || !open_.insert(index).second) continue;
+        for (const ClockKind clock : {ClockKind::event, ClockKind::received}) {
+            CoverageClaim& one = claims.emplace_back();
+            one.dataset = *dataset_;
+            one.symbol = symbol;
+            one.clock = clock;
+            one.kind = CoverageKind::file;
+            one.source = source;
+        }
+    }
+    if (!claims.empty()) co_await open_claims(db_, std::move(claims));
+}
+
+boost::asio::awaitable<void> CoverageOfImport::settle(SourceId source) {
+    if (open_.empty()) co_return;
+    CoverageFilter closes;
+    closes.source = source;
+    co_await settle_claims(db_, closes, at_end(source));
+}
+
+boost::asio::awaitable<void> CoverageOfImport::close(SourceId source) {
+    if (open_.empty()) co_return;
+    CoverageFilter closes;
+    closes.source = source;
+    std::vector<CoverageClaim> nothing;
+    co_await settle_claims(db_, closes, std::move(nothing));
 }
 
 std::vector<CoverageClaim> CoverageOfImport::so_far(SourceId source) {

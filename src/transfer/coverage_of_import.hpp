@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,13 +28,16 @@ class CoverageOfImport {
     CoverageOfImport(DatabaseManager& db, const Instruments& instruments, const ImportOptions& options)
         : db_(db), instruments_(instruments), options_(options) {}
 
+    /// What the file has rows of, as soon as that is known.
+    void set_dataset(std::optional<Dataset> dataset) noexcept { dataset_ = dataset; }
+
     /// Rows of a batch in the file's order, whose series are the file's instruments.
     void survey(const io::Batch& batch);
     void end_survey() noexcept { claims_.end_survey(); }
 
     /// Reads what sources other than `own` claim of the file's series.
     /// Errors: schema_mismatch  only gaps are asked for, and the database keeps no coverage.
-    boost::asio::awaitable<void> look_up(Dataset dataset, SourceId own);
+    boost::asio::awaitable<void> look_up(SourceId own);
     /// What of the file's time they cover, a line each.
     boost::asio::awaitable<std::vector<std::string>> overlaps();
 
@@ -45,9 +49,15 @@ class CoverageOfImport {
     /// Rows that marketdb wrote itself may be a choice of what there was: they claim only what the user says of them.
     void claim_nothing_by_itself() noexcept { claims_by_itself_ = false; }
 
+    /// Says, before rows of series are stored for the first time, that they will be claimed.
+    boost::asio::awaitable<void> open(SourceId source);
+    /// Claims when the file has ended what nobody took out of it meanwhile.
+    boost::asio::awaitable<void> settle(SourceId source);
+    /// The same when it has not: of what is not claimed yet nothing will be.
+    boost::asio::awaitable<void> close(SourceId source);
+
     /// To be stored with the rows that were taken.
     [[nodiscard]] std::vector<CoverageClaim> so_far(SourceId source);
-    [[nodiscard]] std::vector<CoverageClaim> at_end(SourceId source) const;
 
  private:
     using Covered = std::array<core::Intervals, 2>;  // by clock
@@ -56,6 +66,7 @@ class CoverageOfImport {
     std::uint64_t take_rows(std::vector<Row>& rows, io::Batch& batch);
     [[nodiscard]] bool is_kept() const noexcept { return dataset_ && *dataset_ != Dataset::balances; }
     [[nodiscard]] bool takes(std::size_t series, const FileClaims::Times& times);
+    [[nodiscard]] std::vector<CoverageClaim> at_end(SourceId source) const;
     void add(std::vector<CoverageClaim>& claims, const FileClaims::Claim& claim, SourceId source) const;
 
     DatabaseManager& db_;
@@ -64,6 +75,7 @@ class CoverageOfImport {
     std::optional<Dataset> dataset_;
     bool claims_by_itself_ = true;
     FileClaims claims_;
+    std::set<std::size_t> open_;                          // series
     std::map<std::size_t, Covered> covered_;              // of series that have any
     std::map<std::size_t, std::vector<CoveredTime>> by_;  // the same on the file's own clock, with reasons
 };

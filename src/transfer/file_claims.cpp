@@ -72,11 +72,6 @@ bool FileClaims::is_claimed(const Series& one, ClockKind clock) const {
     return one.is_ordered(clock) && (is_whole(one) || clock == main_clock(one));
 }
 
-/// What was told before is not told again: somebody may have removed its rows meanwhile.
-Timestamp FileClaims::from(const Piece& piece, ClockKind clock) {
-    return std::max(piece.start.of(clock), piece.told[static_cast<std::size_t>(clock)]);
-}
-
 core::Intervals FileClaims::whole(std::size_t index, ClockKind clock) const {
     if (index >= series_.size() || !series_[index].has_rows()) return {};
     const auto i = static_cast<std::size_t>(clock);
@@ -93,11 +88,13 @@ std::vector<FileClaims::Claim> FileClaims::so_far() {
         for (const ClockKind clock : kClocks) {
             if (!is_claimed(one, clock)) continue;
             for (std::size_t at = one.told; at < one.pieces.size(); ++at) {
+                Piece& piece = one.pieces[at];
+                Timestamp& told = piece.told[static_cast<std::size_t>(clock)];
                 // Without the last moment: a row of the same may come with the next part.
-                const Interval time{from(one.pieces[at], clock), one.pieces[at].end.of(clock)};
+                const Interval time{std::max(piece.start.of(clock), told), piece.end.of(clock)};
                 if (time.start >= time.end) continue;
                 claims.push_back({index, clock, time});
-                one.pieces[at].told[static_cast<std::size_t>(clock)] = time.end;
+                told = time.end;
             }
         }
         one.told = one.pieces.size() - 1;
@@ -123,7 +120,7 @@ std::vector<FileClaims::Claim> FileClaims::at_end() const {
 std::vector<Interval> FileClaims::ends_of(const Series& one, ClockKind clock) const {
     std::vector<Interval> times;
     if (is_claimed(one, clock)) {
-        for (const Piece& piece : one.pieces) times.push_back({from(piece, clock), piece.end.of(clock)});
+        for (const Piece& piece : one.pieces) times.push_back({piece.start.of(clock), piece.end.of(clock)});
         if (one.seen == cuts_of(one)) times.back().end += kStep;
         return times;
     }

@@ -54,7 +54,7 @@ class FileClaims {
     };
     /// What the rows stored so far allow, as far as it is new.
     [[nodiscard]] std::vector<Claim> so_far();
-    /// What all of them allow, when the file has ended.
+    /// What all of them allow, when the file has ended, whatever was claimed before.
     [[nodiscard]] std::vector<Claim> at_end() const;
     /// The same for a file that is known to have all rows of a time, for all series of which it has one.
     [[nodiscard]] std::vector<Claim> of_complete(const core::Interval& time) const;
@@ -88,7 +88,6 @@ class FileClaims {
     [[nodiscard]] static ClockKind main_clock(const Series& series);
     [[nodiscard]] bool is_claimed(const Series& series, ClockKind clock) const;
     [[nodiscard]] std::vector<core::Interval> ends_of(const Series& series, ClockKind clock) const;
-    [[nodiscard]] static Timestamp from(const Piece& piece, ClockKind clock);
 
     std::vector<Series> series_;
     std::uint64_t cuts_ = 0;

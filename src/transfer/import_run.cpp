@@ -1,6 +1,7 @@
 #include "transfer/import_run.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -104,14 +105,20 @@ ImportRun::ImportRun(DatabaseManager& db, std::filesystem::path file, ImportOpti
 
 boost::asio::awaitable<ImportReport> ImportRun::run() {
     const auto started = std::chrono::steady_clock::now();
+    std::exception_ptr stopped;
     try {
         co_await import();
     } catch (const FileError& error) {
         report_.error = error.what();
         report_.error_code = error.code();
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::cancelled) throw;
+        stopped = std::current_exception();
     } catch (const boost::system::system_error&) {
         throw interrupted("cancelled");  // Asio's word for a coroutine that was cancelled while it waited
     }
+    if (stopped || !report_.error.empty()) co_await coverage_.close(source_);
+    if (stopped) std::rethrow_exception(stopped);
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     co_return std::move(report_);
 }
@@ -195,6 +202,7 @@ void ImportRun::take_over(const FileReader& reader, const Chunk& chunk) {
     report_.layout = reader.layout();
     if (report_.layout.starts_with("marketdb")) coverage_.claim_nothing_by_itself();
     dataset_ = reader.dataset();
+    coverage_.set_dataset(dataset_);
     if (dataset_) report_.dataset = to_string(*dataset_);
     instruments_.append(chunk.new_instruments);
 }
@@ -278,14 +286,14 @@ boost::asio::awaitable<void> ImportRun::store() {
     refuse_changed_file();
     report_instruments();
     if (!is_validated_ && source_ != SourceId{}) co_await look_at_coverage(source_);
-    co_await claim_whole();
+    if (source_ != SourceId{}) co_await coverage_.settle(source_);
     co_await finish_source();
 }
 
 /// What of the file's time other sources have covered.
 boost::asio::awaitable<void> ImportRun::look_at_coverage(SourceId own) {
     if (!dataset_) co_return;
-    co_await coverage_.look_up(*dataset_, own);
+    co_await coverage_.look_up(own);
     if (options_.only_gaps) co_return;
     const std::vector<std::string> overlaps = co_await coverage_.overlaps();
     for (const std::string& line : overlaps) report_.warnings.push_back(fmt::format("{}: {}", report_.file, line));
@@ -304,14 +312,6 @@ boost::asio::awaitable<void> ImportRun::look_at_retention() {
         report_.file, to_string(report_.first), to_string(*dataset_), to_string(*oldest_kept_));
     report_.warnings.push_back(warning);
     if (options_.on_warning) options_.on_warning(warning);
-}
-
-/// The batches claimed what was certain with them; now that the file has ended, its last moment is too.
-boost::asio::awaitable<void> ImportRun::claim_whole() {
-    if (source_ == SourceId{}) co_return;
-    std::vector<BookTicker> no_rows;
-    std::vector<CoverageClaim> claims = coverage_.at_end(source_);
-    co_await insert_covered(db_, std::move(no_rows), std::move(claims));
 }
 
 boost::asio::awaitable<void> ImportRun::place(Chunk chunk) {
@@ -377,6 +377,7 @@ boost::asio::awaitable<void> ImportRun::finish_source() {
 }
 
 boost::asio::awaitable<void> ImportRun::insert_rows(io::Rows rows) {
+    co_await coverage_.open(source_);
     if (is_empty(rows)) co_return;
     point_rows_at_database(rows);
     std::vector<CoverageClaim> claims = coverage_.so_far(source_);

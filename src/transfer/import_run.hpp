@@ -54,7 +54,6 @@ class ImportRun {
     boost::asio::awaitable<void> look_at_coverage(SourceId own);
     /// Tells that rows are older than the policy of their dataset lets them be, before anything is stored.
     boost::asio::awaitable<void> look_at_retention();
-    boost::asio::awaitable<void> claim_whole();
     boost::asio::awaitable<void> require_quarantine();
     boost::asio::awaitable<void> quarantine(std::vector<io::RowError> errors);
     boost::asio::awaitable<void> warn_of_single_trades(Timestamp first, Timestamp last);

@@ -71,7 +71,7 @@ class PostgresMigrationCancel : public ::testing::Test {
     static void check_code(std::optional<ErrorCode> code) { EXPECT_TRUE(!code || code == ErrorCode::cancelled); }
 
     void cancel_up_from_nothing(int stride) {
-        go_to(6);
+        go_to(7);
         const std::string whole = made();
         const auto check = [&](Steps& steps, DatabaseManager& db, std::optional<ErrorCode> code) {
             check_code(code);
@@ -84,7 +84,7 @@ class PostgresMigrationCancel : public ::testing::Test {
     }
     void cancel_up_from_the_first(int stride) {
         std::vector<std::string> at_version;
-        for (const std::uint32_t version : {1U, 2U, 3U, 4U, 5U, 6U}) {
+        for (const std::uint32_t version : {1U, 2U, 3U, 4U, 5U, 6U, 7U}) {
             go_to(version);
             at_version.push_back(made());
         }
@@ -101,7 +101,7 @@ class PostgresMigrationCancel : public ::testing::Test {
     void cancel_down(int stride) {
         go_to(0);
         const std::string nothing = made();
-        go_to(6);
+        go_to(7);
         const std::string whole = made();
         const auto check = [&](Steps& steps, DatabaseManager& db, std::optional<ErrorCode> code) {
             check_code(code);
@@ -110,7 +110,7 @@ class PostgresMigrationCancel : public ::testing::Test {
             EXPECT_EQ(made(), nothing);
         };
         cancel_at_steps(
-            stride, config(), [&] { go_to(6); }, [](DatabaseManager& db) { return ignoring(db.migrate_down(0)); },
+            stride, config(), [&] { go_to(7); }, [](DatabaseManager& db) { return ignoring(db.migrate_down(0)); },
             check);
     }
 

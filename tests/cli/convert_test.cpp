@@ -146,7 +146,7 @@ TEST_F(ConvertPostgres, NothingHappensWithoutYes) {
     EXPECT_EQ(migrate({"finish", "--yes"}).code, 0);
     const Outcome status = migrate({"status"});
     EXPECT_EQ(status.code, 0);
-    EXPECT_NE(status.out.find("schema version 6, this program knows 6"), std::string::npos) << status.out;
+    EXPECT_NE(status.out.find("schema version 7, this program knows 7"), std::string::npos) << status.out;
     EXPECT_EQ(migrate({"plan"}).out.find("nothing to do") == std::string::npos, false);
 }
 
@@ -164,7 +164,7 @@ TEST_F(ConvertPostgres, StatusSaysWhereItStandsAndWhatCannotBeDoneIsSaidSo) {
     EXPECT_NE(down.err.find("no conversion that could be undone"), std::string::npos) << down.err;
     ASSERT_EQ(migrate({"up", "--yes", "--despite-sessions"}).code, 0);
     const Outcome after = migrate({"status"});
-    EXPECT_NE(after.out.find("schema version 6, this program knows 6"), std::string::npos) << after.out;
+    EXPECT_NE(after.out.find("schema version 7, this program knows 7"), std::string::npos) << after.out;
     EXPECT_NE(after.err.find("kept until `marketdb migrate finish`"), std::string::npos) << after.err;
 }
 

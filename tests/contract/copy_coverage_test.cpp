@@ -1,6 +1,8 @@
 #include <memory>
 #include <utility>
 
+#include <marketdb/removal.hpp>
+
 #include "coverage_fixture.hpp"
 
 /// What a copy makes of the coverage of both sides.
@@ -48,6 +50,8 @@ class CopyCoverageTest : public CoverageTest {
 
 class CopyCoverage : public CopyCoverageTest {};
 INSTANTIATE_TEST_SUITE_P(On, CopyCoverage, ::testing::ValuesIn(all_engines()), engine_name);
+class CopyCoverageShared : public CopyCoverageTest {};
+INSTANTIATE_TEST_SUITE_P(On, CopyCoverageShared, ::testing::ValuesIn(shared_engines()), engine_name);
 
 TEST_P(CopyCoverage, WhatIsCoveredThereIsCoveredHereWhenItWasCopied) {
     const SymbolId symbol = store_there(10);
@@ -94,6 +98,61 @@ TEST_P(CopyCoverage, OnlyGapsCopiesWhatIsNotCoveredHere) {
     EXPECT_EQ(coverage(), Lines{"book-tickers event +0ms .. +9000.001ms copy file"});
     EXPECT_EQ(stored_quotes().size(), 8U);
     EXPECT_EQ(copy(options).rows, 0U);
+}
+
+/// Another program removes rows that the copy has compared, before it claims them.
+TEST_P(CopyCoverageShared, RowsThatGoMeanwhileAreNotClaimed) {
+    const SymbolId there = store_there(10);
+    std::vector<CoverageClaim> received{claim(there, kNoon, kNoon + 1h)};
+    received.front().clock = ClockKind::received;
+    std::vector<BookTicker> no_rows;
+    other().wait(insert_covered(other(), no_rows, received));
+    EXPECT_EQ(copy().different, 0U);
+    const Lines whole{"book-tickers event +0ms .. +9000.001ms copy", "book-tickers received +0ms .. +3600000ms copy"};
+    EXPECT_EQ(coverage(), whole);
+    CoverageFilter everything;
+    wait(withdraw_coverage(db(), everything));  // so that the second copy finds all rows, and claims
+
+    const auto writer = open(config());
+    std::uint64_t removed = 0;
+    CopyOptions options;
+    options.on_progress = [&](const CopyProgress& progress) {
+        if (!progress.verifying && progress.rows < 10) return;
+        DeleteOptions remove;
+        remove.series.exchange = "ALPHA_SPOT";
+        remove.start = kNoon + 4s;
+        remove.end = kNoon + 6s;
+        removed += writer->wait(delete_rows(*writer, remove)).rows;
+    };
+    EXPECT_EQ(copy(options).different, 0U) << "they went after they were compared";
+    EXPECT_EQ(removed, 2U);
+    EXPECT_EQ(
+        coverage(),
+        (Lines{"book-tickers event +0ms .. +4000ms copy", "book-tickers event +6000ms .. +9000.001ms copy",
+               "book-tickers received +0ms .. +4000ms copy", "book-tickers received +6000ms .. +3600000ms copy"}));
+    EXPECT_EQ(copy().written.inserted, 2U);
+    EXPECT_EQ(coverage(), (Lines{"book-tickers event +0ms .. +9000.001ms copy copy",
+                                 "book-tickers received +0ms .. +3600000ms copy copy"}))
+        << "and the next copy fills that";
+}
+
+TEST_P(CopyCoverageShared, ACopyThatFoundADifferenceLeavesNothingPending) {
+    const SymbolId there = store_there(10);
+    const auto writer = open(config());
+    CopyOptions options;
+    options.on_progress = [&](const CopyProgress& progress) {
+        if (progress.verifying || progress.rows < 10) return;
+        DeleteOptions remove;
+        remove.series.exchange = "ALPHA_SPOT";
+        remove.start = kNoon + 4s;
+        remove.end = kNoon + 6s;
+        static_cast<void>(writer->wait(delete_rows(*writer, remove)));
+    };
+    EXPECT_EQ(copy(options).different, 1U) << "they went before they were compared";
+    EXPECT_EQ(coverage(), Lines{});
+    EXPECT_EQ(copy().different, 0U);
+    EXPECT_EQ(coverage(), Lines{"book-tickers event +0ms .. +9000.001ms copy"});
+    static_cast<void>(there);
 }
 
 }  // namespace

@@ -284,6 +284,94 @@ TEST_P(Coverage, DeclarationsThatMakeNoSenseAreRefused) {
     EXPECT_EQ(claims(), Lines{});
 }
 
+TEST_P(Coverage, WhatIsPendingIsClaimedAsFarAsNobodyTookItOut) {
+    const SymbolId symbol = make_symbol().id;
+    const SymbolId other = make_symbol("ETH").id;
+    const CoverageClaim all = claim(symbol, kMinTime, kMaxTime, SourceId{7}, CoverageKind::copy);
+    wait(open_claims(db(), {all, claim(other, kMinTime, kMaxTime, SourceId{7}, CoverageKind::copy)}));
+    EXPECT_EQ(coverage(), Lines{}) << "it counts for nothing";
+    CoverageFilter gone;
+    gone.symbol = symbol;
+    gone.start = kNoon + 2s;
+    gone.end = kNoon + 3s;
+    wait(withdraw_coverage(db(), gone));
+    wait(open_claims(db(), {all}));  // stays as it is
+
+    const auto of = [&](SymbolId owner, Timestamp start, Timestamp end, SourceId source) {
+        return claim(owner, start, end, source, CoverageKind::copy);
+    };
+    store_covered({}, {of(symbol, kNoon + 1s, kNoon + 4s, SourceId{7}), of(symbol, kNoon + 8s, kNoon + 9s, SourceId{7}),
+                       of(symbol, kNoon + 20s, kNoon + 21s, SourceId{8})});
+    const Lines stored{"book-tickers event copy +8000ms .. +9000ms", "book-tickers event copy +20000ms .. +21000ms"};
+    EXPECT_EQ(claims(), stored) << "a claim of which something went is left out";
+
+    CoverageFilter closes;
+    closes.source = SourceId{7};
+    closes.symbol = symbol;
+    wait(settle_claims(db(), closes,
+                       {of(symbol, kNoon, kNoon + 5s, SourceId{7}), of(other, kNoon, kNoon + 5s, SourceId{7}),
+                        of(symbol, kNoon, kNoon + 30s, SourceId{9}),
+                        claim(symbol, kNoon + 2s, kNoon + 3s, SourceId{7}, CoverageKind::gap)}));
+    const Lines settled{"book-tickers event copy +0ms .. +2000ms", "book-tickers event gap +2000ms .. +3000ms",
+                        "book-tickers event copy +3000ms .. +5000ms", "book-tickers event copy +8000ms .. +9000ms",
+                        "book-tickers event copy +20000ms .. +21000ms"};
+    EXPECT_EQ(claims(), settled) << "only what is closed, and only what its source had pending";
+    wait(settle_claims(db(), closes, {of(symbol, kNoon, kNoon + 5s, SourceId{7})}));
+    EXPECT_EQ(claims(), settled) << "nothing is pending any more";
+
+    closes.symbol = other;
+    wait(settle_claims(db(), closes, {of(other, kNoon, kNoon + 5s, SourceId{7})}));
+    EXPECT_EQ(claims().size(), 6U) << "of the other symbol it was";
+    wait(open_claims(db(), {all}));
+    store_covered({}, {of(symbol, kNoon + 1s, kNoon + 4s, SourceId{7})});
+    EXPECT_EQ(claims()[0], "book-tickers event copy +0ms .. +5000ms") << "opened anew, nothing went of it";
+}
+
+TEST_P(Coverage, WhatIsPendingIsKnownWhateverIsTakenOutOfIt) {
+    const SymbolId symbol = make_symbol().id;
+    const std::vector<CoverageClaim> both{
+        claim(symbol, kNoon, kNoon + 5s, SourceId{7}),
+        claim(symbol, kNoon, kNoon + 5s, SourceId{7}, CoverageKind::file, ClockKind::received)};
+    CoverageFilter everything;
+    everything.symbol = symbol;
+    CoverageFilter of_source;
+    of_source.source = SourceId{7};
+    CoverageFilter until_now = everything;
+    until_now.end = kNoon + 3s;  // by the received clock everything, as the series has no rows
+    CoverageFilter closes;
+    closes.source = SourceId{7};
+    for (const CoverageFilter& gone : {everything, of_source, until_now}) {
+        wait(open_claims(db(), both));
+        wait(withdraw_coverage(db(), gone));
+        store_covered({}, both);
+        EXPECT_EQ(claims(), Lines{}) << "nobody takes it for never having been pending";
+        wait(open_claims(db(), both));
+        wait(settle_claims(db(), closes, {both.back()}));
+        EXPECT_EQ(claims(), Lines{});
+    }
+    wait(open_claims(db(), both));
+    wait(settle_claims(db(), closes, both));
+    EXPECT_EQ(claims().size(), 2U);
+}
+
+TEST_P(Coverage, PendingClaimsThatMakeNoSenseAreRefused) {
+    const SymbolId symbol = make_symbol().id;
+    CoverageClaim balances = claim(symbol, kNoon, kNoon + 1s);
+    balances.dataset = Dataset::balances;
+    expect_error(ErrorCode::invalid_argument, [&] { wait(open_claims(db(), {balances})); }, {"balances"});
+    expect_error(ErrorCode::invalid_argument, [&] { wait(settle_claims(db(), {}, {})); }, {"expected the source"});
+    CoverageFilter closes;
+    closes.source = SourceId{7};
+    closes.end = kNoon;
+    expect_error(ErrorCode::invalid_argument, [&] { wait(settle_claims(db(), closes, {})); }, {"no time"});
+    closes.end = kNoTime;
+    closes.dataset = Dataset::balances;
+    expect_error(ErrorCode::invalid_argument, [&] { wait(settle_claims(db(), closes, {})); }, {"balances"});
+    closes.dataset.reset();
+    expect_error(ErrorCode::invalid_argument, [&] { wait(settle_claims(db(), closes, {claim(symbol, kNoon, kNoon)})); },
+                 {"an end after it"});
+}
+
 TEST_P(CoverageShared, WhoMayOnlyReadMayAsk) {
     const SymbolId symbol = make_symbol().id;
     store_covered({}, {claim(symbol, kNoon, kNoon + 1s)});
@@ -297,6 +385,10 @@ TEST_P(CoverageShared, WhoMayOnlyReadMayAsk) {
     declaration.end = kNoon + 1s;
     expect_error(ErrorCode::read_only, [&] { reader->wait(declare_gap(*reader, declaration)); });
     expect_error(ErrorCode::read_only, [&] { reader->wait(withdraw_coverage(*reader, {})); });
+    expect_error(ErrorCode::read_only, [&] { reader->wait(open_claims(*reader, {claim(symbol, kNoon, kNoon + 1s)})); });
+    CoverageFilter closes;
+    closes.source = SourceId{1};
+    expect_error(ErrorCode::read_only, [&] { reader->wait(settle_claims(*reader, closes, {})); });
     EXPECT_EQ(claims(), Lines{"book-tickers event file +0ms .. +1000ms"});
 }
 
@@ -304,7 +396,11 @@ TEST_P(CoverageAnywhere, AnExistingSchemaStoresTheRowsAndSaysThatItKeepsNoClaims
     const SymbolId symbol = make_symbol().id;
     std::vector<BookTicker> rows{quote(symbol, kNoon, 1, 2)};
     std::vector<CoverageClaim> claims{CoverageTest::claim(symbol, kNoon, kNoon + 1s)};
+    wait(open_claims(db(), claims));
     EXPECT_EQ(wait(insert_covered(db(), rows, claims)), result(1));
+    CoverageFilter closes;
+    closes.source = SourceId{1};
+    wait(settle_claims(db(), closes, claims));
     EXPECT_EQ(stored_quotes().size(), 1U);
     if (target().can.own_tables) {
         EXPECT_EQ(wait(get_coverage(db())).size(), 1U);

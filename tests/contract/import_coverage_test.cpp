@@ -1,5 +1,7 @@
 #include <atomic>
 
+#include <marketdb/removal.hpp>
+
 #include "../support/child_process.hpp"
 #include "coverage_fixture.hpp"
 
@@ -50,6 +52,103 @@ TEST_P(ImportCoverage, AFileThatWasStoppedClaimsWhatItStored) {
     EXPECT_EQ(coverage(),
               (Lines{"book-tickers event +0ms .. +999.001ms file", "book-tickers received +0ms .. +999.001ms file"}));
     EXPECT_EQ(claims().size(), 2U);
+}
+
+/// Another program removes rows of the first part while the second one is imported.
+TEST_P(ImportCoverageShared, RowsThatGoMeanwhileAreNotClaimed) {
+    const auto writer = open(config());
+    ImportOptions options;
+    options.batch_rows = 100;
+    options.on_progress = [&](const ImportProgress& progress) {
+        if (progress.validating || progress.rows != 200) return;
+        DeleteOptions remove;
+        remove.series.exchange = "*";
+        remove.start = kNoon + 50ms;
+        remove.end = kNoon + 60ms;
+        EXPECT_EQ(writer->wait(delete_rows(*writer, remove)).rows, 10U);
+        remove.start =
+            kNoon + 199ms;  // received in one moment with rows that are still to come, as far as the import knows
+        remove.end = kNoon + 200ms;
+        EXPECT_EQ(writer->wait(delete_rows(*writer, remove)).rows, 1U);
+    };
+    import_whole(file("quotes.csv", tardis_quotes(1'000)), options);
+    EXPECT_EQ(stored_quotes().size(), 989U);
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +50ms file", "book-tickers event +60ms .. +199ms file",
+                     "book-tickers event +200ms .. +999.001ms file", "book-tickers received +0ms .. +50ms file",
+                     "book-tickers received +60ms .. +199ms file", "book-tickers received +200ms .. +999.001ms file"}));
+}
+
+TEST_P(ImportCoverageShared, NorByAFileThatClaimsWhenItHasEnded) {
+    const auto writer = open(config());
+    ImportOptions options;
+    options.batch_rows = 2;
+    options.on_progress = [&](const ImportProgress& progress) {
+        if (progress.validating || progress.rows != 4) return;
+        DeleteOptions remove;
+        remove.dataset = Dataset::trades;
+        remove.series.exchange = "*";
+        remove.start = kNoon + 3ms;
+        remove.end = kNoon + 6ms;
+        EXPECT_EQ(writer->wait(delete_rows(*writer, remove)).rows, 2U);
+    };
+    std::string rows = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n";
+    for (const int at : {5, 3, 9, 7}) {
+        const std::string time = std::to_string(1'723'118'400'000'000 + at * 1'000LL);
+        rows += "binance,BTCUSDT," + time + "," + time + "," + std::to_string(at) + ",buy,100,1\n";
+    }
+    import_whole(file("trades.csv", rows), options);
+    EXPECT_EQ(coverage(), Lines{"trades event +6ms .. +9.001ms file"});
+}
+
+/// Nothing but the batch that comes is there then.
+TEST_P(ImportCoverageShared, NorWhenTheWholeSeriesGoes) {
+    const auto writer = open(config());
+    ImportOptions options;
+    options.batch_rows = 100;
+    options.on_progress = [&](const ImportProgress& progress) {
+        if (progress.validating || progress.rows != 200) return;
+        DeleteOptions remove;
+        remove.series.exchange = "*";
+        EXPECT_EQ(writer->wait(delete_rows(*writer, remove)).rows, 200U);
+    };
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
+    import_whole(given, options);
+    EXPECT_EQ(stored_quotes().size(), 800U);
+    EXPECT_EQ(coverage(), Lines{}) << "it went without an end, so nothing of it is certain";
+    options.on_progress = nullptr;
+    options.force = true;
+    import_whole(given, options);
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +999.001ms file", "book-tickers received +0ms .. +999.001ms file"}));
+}
+
+TEST_P(ImportCoverageShared, WhatWentBetweenAStoppedImportAndTheNextIsClaimedByThat) {
+    std::atomic<bool> stop{false};
+    ImportOptions options = stopped_at(300, stop);
+    options.batch_rows = 100;
+    const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
+    expect_error(ErrorCode::cancelled, [&] { import(given, options); });
+    DeleteOptions remove;
+    remove.series.exchange = "*";
+    EXPECT_EQ(wait(delete_rows(db(), remove)).rows, 300U);
+    EXPECT_EQ(coverage(), Lines{});
+    import_whole(given);
+    EXPECT_EQ(coverage(),
+              (Lines{"book-tickers event +0ms .. +999.001ms file", "book-tickers received +0ms .. +999.001ms file"}));
+}
+
+TEST_P(ImportCoverage, TimeBetweenCoveredStretchesInWhichNoRowIsIsClaimedToo) {
+    const SymbolId symbol = make_symbol("BTC", "USDT", "BINANCE_SPOT").id;
+    const std::filesystem::path given = file("quotes.csv", quotes_at({{0, 0}, {1, 1}, {8, 8}, {9, 9}}));
+    for (const ClockKind clock : {ClockKind::event, ClockKind::received}) {
+        store_covered({}, {claim(symbol, kNoon, kNoon + 2ms, SourceId{99}, CoverageKind::file, clock),
+                           claim(symbol, kNoon + 8ms, kNoon + 10ms, SourceId{99}, CoverageKind::file, clock)});
+    }
+    ImportOptions options;
+    options.only_gaps = true;
+    EXPECT_EQ(import_whole(given, options).covered, 4U);
+    EXPECT_EQ(coverage().back(), "book-tickers received +0ms .. +10ms file file");
 }
 
 TEST_P(ImportCoverage, AFileOutOfOrderClaimsWhenItIsWhole) {

@@ -231,14 +231,14 @@ TEST_P(OpeningShared, ANewerSchemaIsRefusedWithBothVersionsUnlessItSaysThatReadi
     const Symbol symbol = make_symbol();
     store(quote(symbol.id, kNoon, 1, 2));
     close();
-    target().run_sql(folder(), "INSERT INTO schema_migrations SELECT version + 1, 'future', 'x', 6, 7, " +
+    target().run_sql(folder(), "INSERT INTO schema_migrations SELECT version + 1, 'future', 'x', 7, 8, " +
                                    target().sql_time(kNoon) +
                                    ", 'marketdb 9' FROM schema_migrations ORDER BY version DESC LIMIT 1");
     for (const bool migrate : {false, true}) {
         Config settings = config();
         settings.migrate = migrate;
         DatabaseManager writer(settings);
-        expect_error(ErrorCode::schema_mismatch, [&] { writer.wait(writer.initialize()); }, {"7", "6"});
+        expect_error(ErrorCode::schema_mismatch, [&] { writer.wait(writer.initialize()); }, {"8", "7"});
     }
     {
         const auto reader = open(in_mode(OpenMode::read_only));
@@ -246,7 +246,7 @@ TEST_P(OpeningShared, ANewerSchemaIsRefusedWithBothVersionsUnlessItSaysThatReadi
     }
     target().run_sql(folder(), "UPDATE schema_migrations SET min_reader = version WHERE name = 'future'");
     DatabaseManager reader(in_mode(OpenMode::read_only));
-    expect_error(ErrorCode::schema_mismatch, [&] { reader.wait(reader.initialize()); }, {"7", "6"});
+    expect_error(ErrorCode::schema_mismatch, [&] { reader.wait(reader.initialize()); }, {"8", "7"});
 }
 
 TEST_P(OpeningShared, AnOlderSchemaIsMigratedOnlyIfTheConfigurationSaysSo) {
@@ -256,13 +256,13 @@ TEST_P(OpeningShared, AnOlderSchemaIsMigratedOnlyIfTheConfigurationSaysSo) {
     close();
     {
         DatabaseManager manager(config());
-        expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); }, {"2", "6", "migrate"});
+        expect_error(ErrorCode::schema_mismatch, [&] { manager.wait(manager.initialize()); }, {"2", "7", "migrate"});
         EXPECT_EQ(manager.wait(manager.migrate_status()).version, 2U) << "nothing was changed";
     }
     Config settings = config();
     settings.migrate = true;
     const auto manager = open(settings);
-    EXPECT_EQ(manager->wait(manager->migrate_status()).version, 6U);
+    EXPECT_EQ(manager->wait(manager->migrate_status()).version, 7U);
     EXPECT_NE(manager->find_exchange("ALPHA_SPOT"), nullptr);
 }
 
@@ -382,13 +382,13 @@ TEST_P(OpeningShared, DownUndoesStepsAndUpBringsThemBack) {
     become_owner();
     make_symbol();
     const std::vector<MigrationStep> undone = wait(db().migrate_down(1));
-    ASSERT_EQ(undone.size(), 5U);
-    EXPECT_EQ(undone[0].version, 6U) << "newest first";
-    EXPECT_EQ(undone[4].version, 2U);
+    ASSERT_EQ(undone.size(), 6U);
+    EXPECT_EQ(undone[0].version, 7U) << "newest first";
+    EXPECT_EQ(undone[5].version, 2U);
     close();
     DatabaseManager manager(config());
     EXPECT_EQ(manager.wait(manager.migrate_status()).version, 1U);
-    EXPECT_EQ(manager.wait(manager.migrate_up()).size(), 5U);
+    EXPECT_EQ(manager.wait(manager.migrate_up()).size(), 6U);
     manager.wait(manager.initialize());
     EXPECT_NE(manager.find_exchange("ALPHA_SPOT"), nullptr) << "what stayed is still there";
 }

@@ -103,11 +103,12 @@ TEST_F(PostgresRoles, TheWriterDoesItsWork) {
         "INSERT INTO sources (kind, name, started_at, rows) VALUES ('import', 'x', now(), 0);"
         "INSERT INTO quarantined_rows VALUES (1, 1, 'trades', 'r', 't');"
         "INSERT INTO coverage VALUES ('trades', 1, 'event', 'file', 1, '2026-11-25Z', '2026-11-26Z');"
-        "UPDATE coverage SET end_time = '2026-11-27Z'; DELETE FROM coverage");
+        "UPDATE coverage SET end_time = '2026-11-27Z'; INSERT INTO pending_claims SELECT * FROM coverage;"
+        "DELETE FROM coverage; DELETE FROM pending_claims");
     writer->run("UPDATE partitioning SET width = 'day'");
     EXPECT_EQ(writer->number("SELECT marketdb_drop_partitions('book_ticker_snapshots', '2026-12-01Z')"), 1);
     writer->run("LISTEN " + quoted_identifier(writer->value("SELECT marketdb_reference_channel()")));
-    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 6);
+    EXPECT_EQ(writer->number("SELECT count(*) FROM schema_migrations"), 7);
 }
 
 TEST_F(PostgresRoles, TheWriterOwnsNothingAndMayDoNothingElse) {
@@ -135,10 +136,11 @@ TEST_F(PostgresRoles, TheReaderSeesEverythingAndChangesNothing) {
     write_a_little(*as(writer_));
     const auto reader = as(reader_);
     EXPECT_EQ(reader->value("SHOW default_transaction_read_only"), "on");
-    for (const char* table : {"exchanges", "symbols", "sources", "series", "reference_version", "schema_migrations",
-                              "partitioning", "book_ticker_snapshots", "trade_snapshots", "funding_rate_snapshots",
-                              "balance_snapshots", "quarantined_rows", "coverage", "quotes", "latest_quotes", "funding",
-                              "book_ticker_snapshots_2026_12", "marketdb_partitions('book_ticker_snapshots')"}) {
+    for (const char* table :
+         {"exchanges", "symbols", "sources", "series", "reference_version", "schema_migrations", "partitioning",
+          "book_ticker_snapshots", "trade_snapshots", "funding_rate_snapshots", "balance_snapshots", "quarantined_rows",
+          "coverage", "pending_claims", "quotes", "latest_quotes", "funding", "book_ticker_snapshots_2026_12",
+          "marketdb_partitions('book_ticker_snapshots')"}) {
         EXPECT_NO_THROW(reader->run(std::string("SELECT * FROM ") + table));
     }
     EXPECT_EQ(reader->number("SELECT count(*) FROM latest_quotes"), 1);
@@ -181,11 +183,10 @@ TEST_F(PostgresRoles, WhoMayUseTheCountsMayUseTheLedgerThatALaterStepAdds) {
     }
     rights +=
         ") FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relname IN ('coverage', "
-        "'retention_holds', "
-        "'retention_policies') AND "
-        "n.nspname = " +
-        quoted_text(desk_);
-    EXPECT_EQ(server().query(kTestDatabase, rights), (Rows{"t f f f t t t t", "t f f f t t t t", "t f f f t t t t"}));
+        "'pending_claims', 'retention_holds', 'retention_policies') AND n.nspname = " +
+        quoted_text(desk_) + " ORDER BY c.relname";
+    EXPECT_EQ(server().query(kTestDatabase, rights),
+              (Rows{"t f f f t t t t", "f f f f t t t t", "t f f f t t t t", "t f f f t t t t"}));
 }
 
 TEST_F(PostgresRoles, ScriptsThatNeedTheTablesChangeNothingWithoutThem) {

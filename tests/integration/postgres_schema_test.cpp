@@ -78,11 +78,9 @@ TEST_F(PostgresSchema, DownStepsLeaveNothingAndUpStepsCanFollow) {
 
 TEST_F(PostgresSchema, AStepUndoneLeavesThoseBeforeIt) {
     add_symbols();
-    apply(sql(), schema(), storage::postgres::migrations()[5].down.front());
-    apply(sql(), schema(), storage::postgres::migrations()[4].down.front());
-    apply(sql(), schema(), storage::postgres::migrations()[3].down.front());
-    apply(sql(), schema(), storage::postgres::migrations()[2].down.front());
-    apply(sql(), schema(), storage::postgres::migrations()[1].down.front());
+    for (std::size_t version = storage::postgres::migrations().size(); version > 1; --version) {
+        apply(sql(), schema(), storage::postgres::migrations()[version - 1].down.front());
+    }
     EXPECT_EQ(sql().rows("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
                          " ORDER BY 1"),
               (Rows{"exchanges", "reference_version", "series", "sources", "symbols"}));

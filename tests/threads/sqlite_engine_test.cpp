@@ -54,7 +54,7 @@ TEST_F(SqliteEngine, DoesAllThatTheInterfaceOffers) {
     run(engine_->reclaim({}));
     EXPECT_EQ(stats().datasets[0].rows, 1U);
     EXPECT_EQ(engine_->pending(), 0U);
-    EXPECT_EQ(run(engine_->migrate_status({})).version, 6U);
+    EXPECT_EQ(run(engine_->migrate_status({})).version, 7U);
     EXPECT_TRUE(run(engine_->migrate_up({})).empty());
     expect_error(ErrorCode::constraint, [&] { run(engine_->migrate_down(0, {})); }, {"rows"});
     run(engine_->close({}));
@@ -67,7 +67,7 @@ TEST_F(SqliteEngine, InMemoryEverythingWorksOnTheOneConnection) {
     EXPECT_EQ(write(many(1000)).inserted, 1000U);
     EXPECT_EQ(scan().size(), 1000U);
     EXPECT_EQ(stats().datasets[0].rows, 1000U);
-    EXPECT_EQ(run(engine_->migrate_status({})).version, 6U);
+    EXPECT_EQ(run(engine_->migrate_status({})).version, 7U);
     run(engine_->close({}));
     EXPECT_TRUE(files().empty());
 }

@@ -183,12 +183,12 @@ void Conversion::add_grants() {
         "granted", "SELECT to whoever has it on a table of rows; `series` names accounts and assets of balances");
     add("grant", "quotes, latest_quotes, funding, quarantined_rows", "granted",
         "SELECT to whoever has it on all that a view shows, of quarantined_rows on all tables of rows");
-    add("grant", "sources, series, quarantined_rows, coverage", "granted",
-        "INSERT (and UPDATE of all but quarantined_rows, DELETE of coverage) to whoever may insert rows, with "
+    add("grant", "sources, series, quarantined_rows, coverage, pending_claims", "granted",
+        "INSERT (and UPDATE of all but quarantined_rows, DELETE of the last two) to whoever may insert rows, with "
         "marketdb_ensure_partitions, and SELECT "
         "of "
         "what is kept about rows and of the ids of symbols and exchanges; DELETE on "
-        "`series` and `coverage`, and what the retention tables need, "
+        "`series`, `coverage` and `pending_claims`, and what the retention tables need, "
         "to whoever may delete rows, with marketdb_drop_partitions where that is quotes and trades");
 }
 

@@ -9,6 +9,18 @@
 namespace marketdb::storage::postgres {
 namespace {
 
+constexpr std::string_view kColumns = "dataset, symbol_id, clock, kind, source_id, start_time, end_time";
+
+/// What identifies the claims of one source and series: its values, and its columns.
+std::string identity_of(const CoverageClaim& claim) {
+    return fmt::format("'{}', {}, '{}', '{}', {}", to_string(claim.dataset), static_cast<std::int32_t>(claim.symbol),
+                       core::label_of(core::kClockLabels, claim.clock), to_string(claim.kind),
+                       static_cast<std::int32_t>(claim.source));
+}
+std::string identity(std::string_view table) {
+    return fmt::format("({0}.dataset, {0}.symbol_id, {0}.clock, {0}.kind, {0}.source_id)", table);
+}
+
 /// What identifies the claims that the filter chooses, whatever their time.
 std::string chosen(const CoverageFilter& filter) {
     std::string conditions = "true";
@@ -38,24 +50,35 @@ std::string end_of_cut(const SchemaName& schema, Timestamp time, std::string_vie
 }  // namespace
 
 std::string claim_sql(const SchemaName& schema, const CoverageClaim& claim) {
-    const std::string source =
-        fmt::format("'{}', {}, '{}', '{}', {}", to_string(claim.dataset), static_cast<std::int32_t>(claim.symbol),
-                    core::label_of(core::kClockLabels, claim.clock), to_string(claim.kind),
-                    static_cast<std::int32_t>(claim.source));
     // Another transaction may have stored a claim of the same source that this statement does not see yet.
     return fmt::format(
-        "WITH touching AS (DELETE FROM {0} AS c WHERE (c.dataset, c.symbol_id, c.clock, c.kind, c.source_id) = ({1}) "
-        "AND "
-        "c.start_time <= {3} AND c.end_time >= {2} RETURNING c.start_time, c.end_time) INSERT INTO {0} AS c (dataset, "
-        "symbol_id, clock, kind, source_id, start_time, end_time) SELECT {1}, least({2}, min(t.start_time)), "
-        "greatest({3}, max(t.end_time)) FROM touching AS t ON CONFLICT (dataset, symbol_id, clock, kind, source_id, "
-        "start_time) DO UPDATE SET end_time = greatest(c.end_time, excluded.end_time)",
-        schema.table("coverage"), source, literal(claim.start), literal(claim.end));
+        "WITH pending AS (SELECT coalesce(bool_or(p.start_time <= {2} AND p.end_time >= {3}), true) AS is_whole FROM "
+        "{4} "
+        "AS p WHERE {5} = ({1})), touching AS (DELETE FROM {0} AS c WHERE {6} = ({1}) AND c.start_time <= {3} AND "
+        "c.end_time >= {2} AND (SELECT is_whole FROM pending) RETURNING c.start_time, c.end_time) INSERT INTO {0} AS c "
+        "({7}) SELECT {1}, least({2}, min(t.start_time)), greatest({3}, max(t.end_time)) FROM touching AS t HAVING "
+        "(SELECT is_whole FROM pending) ON CONFLICT (dataset, symbol_id, clock, kind, source_id, start_time) DO UPDATE "
+        "SET end_time = greatest(c.end_time, excluded.end_time)",
+        schema.table(kCoverage), identity_of(claim), literal(claim.start), literal(claim.end),
+        schema.table(kPendingClaims), identity("p"), identity("c"), kColumns);
 }
 
-std::string withdraw_sql(const SchemaName& schema, const CoverageFilter& filter) {
+std::string open_sql(const SchemaName& schema, const CoverageClaim& claim) {
+    return fmt::format(
+        "INSERT INTO {0} ({1}) SELECT {2}, {3}, {4} WHERE NOT EXISTS (SELECT FROM {0} AS p WHERE {5} = ({2})) ON "
+        "CONFLICT DO NOTHING",
+        schema.table(kPendingClaims), kColumns, identity_of(claim), literal(claim.start), literal(claim.end),
+        identity("p"));
+}
+
+std::string close_sql(const SchemaName& schema, const CoverageFilter& filter) {
+    return fmt::format("DELETE FROM {} AS c WHERE {}", schema.table(kPendingClaims), chosen(filter));
+}
+
+std::string withdraw_sql(const SchemaName& schema, std::string_view table, const CoverageFilter& filter) {
     const std::string start = end_of_cut(schema, filter.start, "min_skew", "-infinity");
-    const std::string end = end_of_cut(schema, filter.end, "max_skew", "infinity");
+    std::string end = end_of_cut(schema, filter.end, "max_skew", "infinity");
+    if (table == kPendingClaims) end = fmt::format("least({}, {})", end, literal(kMaxTime));
     const std::string_view gaps = core::keeps_gaps(filter) ? " AND c.kind <> 'gap'" : "";
     return fmt::format(
         "WITH gone AS (DELETE FROM {0} AS c WHERE {1}{4} AND c.end_time > {2} AND c.start_time < {3} RETURNING c.*, "
@@ -68,18 +91,16 @@ std::string withdraw_sql(const SchemaName& schema, const CoverageFilter& filter)
         "cut_end < end_time GROUP BY dataset, symbol_id, clock, kind, source_id, cut_end ON CONFLICT (dataset, "
         "symbol_id, clock, kind, source_id, start_time) DO UPDATE SET end_time = "
         "greatest(c.end_time, excluded.end_time)",
-        schema.table("coverage"), chosen(filter), start, end, gaps);
+        schema.table(table), chosen(filter), start, end, gaps);
 }
 
-std::string claims_sql(const SchemaName& schema, const CoverageFilter& filter) {
+std::string claims_sql(const SchemaName& schema, std::string_view table, const CoverageFilter& filter) {
     std::string conditions = chosen(filter);
     if (is_present(filter.start)) conditions += " AND c.end_time > " + literal(filter.start);
     if (is_present(filter.end)) conditions += " AND c.start_time < " + literal(filter.end);
     return fmt::format(
-        "SELECT dataset, symbol_id, clock, kind, source_id, start_time, end_time FROM {} AS c WHERE {} ORDER BY "
-        "dataset, "
-        "symbol_id, clock, start_time, kind, source_id",
-        schema.table("coverage"), conditions);
+        "SELECT {} FROM {} AS c WHERE {} ORDER BY dataset, symbol_id, clock, start_time, kind, source_id", kColumns,
+        schema.table(table), conditions);
 }
 
 }  // namespace marketdb::storage::postgres

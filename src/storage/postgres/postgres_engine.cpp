@@ -228,6 +228,15 @@ asio::awaitable<void> PostgresEngine::claim(std::span<const CoverageClaim> claim
     co_await run(store().claim(claims, resolve(deadline)));
 }
 
+asio::awaitable<void> PostgresEngine::open_claims(std::span<const CoverageClaim> claims, Deadline deadline) {
+    co_await run(store().open_claims(claims, resolve(deadline)));
+}
+
+asio::awaitable<void> PostgresEngine::settle_claims(CoverageFilter closes, std::span<const CoverageClaim> claims,
+                                                    Deadline deadline) {
+    co_await run(store().settle_claims(closes, claims, resolve(deadline)));
+}
+
 asio::awaitable<void> PostgresEngine::withdraw(CoverageFilter filter, Deadline deadline) {
     co_await run(store().withdraw(filter, resolve(deadline)));
 }

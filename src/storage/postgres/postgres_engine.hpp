@@ -39,6 +39,9 @@ class PostgresEngine final : public Engine {
     using Engine::write;
     awaitable<WriteResult> write(RowSpan rows, std::span<const CoverageClaim> claims, Deadline deadline) override;
     awaitable<void> claim(std::span<const CoverageClaim> claims, Deadline deadline) override;
+    awaitable<void> open_claims(std::span<const CoverageClaim> claims, Deadline deadline) override;
+    awaitable<void> settle_claims(CoverageFilter closes, std::span<const CoverageClaim> claims,
+                                  Deadline deadline) override;
     awaitable<void> withdraw(CoverageFilter filter, Deadline deadline) override;
     awaitable<std::vector<CoverageClaim>> claims(CoverageFilter filter, Deadline deadline) override;
     awaitable<void> insert_one(const Table& table, std::byte* row, Deadline deadline) override;

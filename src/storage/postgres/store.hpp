@@ -71,6 +71,8 @@ class Store {
 
     // store_coverage.cpp
     awaitable<void> claim(std::span<const CoverageClaim> claims, Deadline deadline);
+    awaitable<void> open_claims(std::span<const CoverageClaim> claims, Deadline deadline);
+    awaitable<void> settle_claims(CoverageFilter closes, std::span<const CoverageClaim> claims, Deadline deadline);
     awaitable<void> withdraw(CoverageFilter filter, Deadline deadline);
     awaitable<std::vector<CoverageClaim>> claims(CoverageFilter filter, Deadline deadline);
 
@@ -139,6 +141,9 @@ class Store {
                                 const Statements& claims, Deadline deadline);
     awaitable<void> run_ledger(Connection& connection, const Statements& statements, Deadline deadline);
     [[nodiscard]] Statements claim_statements(std::span<const CoverageClaim> claims) const;
+    awaitable<void> settle(Connection& connection, const CoverageFilter& closes, std::span<const CoverageClaim> claims,
+                           Deadline deadline);
+    [[nodiscard]] std::string lock_ledger_sql() const;
     /// Adds the statements that take a time out of the claims.
     void add_withdrawal(Statements& statements, const CoverageFilter& filter) const;
     awaitable<std::optional<std::int64_t>> write_row(const PhysicalTable& table, const std::byte* row, Step step,

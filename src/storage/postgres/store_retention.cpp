@@ -95,9 +95,7 @@ asio::awaitable<std::optional<std::uint64_t>> Store::drop_partition(const Table&
     parameters.add(table.table->name);
     parameters.add(cutoff);
     const Step drop{sql, &parameters, false};
-    // Whatever the role's default is: another level would not see the rows that are written meanwhile.
     const std::vector<Step> steps{
-        {"SET TRANSACTION ISOLATION LEVEL READ COMMITTED"},
         {spares_imports ? "SET LOCAL marketdb.spare_imports = 'on'" : "SET LOCAL marketdb.spare_imports = 'off'"},
         drop,
         {kDroppedTimeSql, nullptr, false}};

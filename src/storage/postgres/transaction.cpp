@@ -63,12 +63,14 @@ std::vector<Result> without_first(std::vector<Result> results, std::size_t first
     return results;
 }
 
+/// Whatever the role's default is: a statement that waited for another transaction has to see what that one did.
+constexpr std::string_view kBegin = "BEGIN ISOLATION LEVEL READ COMMITTED";
 constexpr Step kCommit{"COMMIT", nullptr, true};
 
 /// The first steps of a transaction. `limit` must live as long as they do.
 std::vector<Step> opening(const Connection& connection, Deadline deadline, std::string& limit) {
     const milliseconds wanted = limit_of(deadline);
-    std::vector<Step> steps{{"BEGIN", nullptr, true}};
+    std::vector<Step> steps{{kBegin, nullptr, true}};
     if (connection.is_pooled() || !serves(connection.statement_timeout, wanted)) {
         limit = fmt::format("SET LOCAL statement_timeout = {}", wanted.count());
         steps.push_back({limit});
@@ -180,7 +182,7 @@ asio::awaitable<std::vector<Result>> run_whole(Connection& connection, std::span
 
 std::string begin_for_copy() {
     // A notice and a refusal that come together look like the notice alone, so there are to be no notices.
-    return "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL client_min_messages = error; ";
+    return fmt::format("{}; SET LOCAL statement_timeout = 0; SET LOCAL client_min_messages = error; ", kBegin);
 }
 
 std::string timeout_prefix(Connection& connection, Deadline deadline) {

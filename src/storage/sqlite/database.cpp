@@ -62,6 +62,21 @@ void Database::claim(std::span<const CoverageClaim> claims, const Control& contr
     });
 }
 
+void Database::open_claims(std::span<const CoverageClaim> claims, const Control& control) {
+    in_transaction(control, [&] {
+        store_->open_claims(claims);
+        return true;
+    });
+}
+
+void Database::settle_claims(const CoverageFilter& closes, std::span<const CoverageClaim> claims,
+                             const Control& control) {
+    in_transaction(control, [&] {
+        store_->settle_claims(closes, claims);
+        return true;
+    });
+}
+
 void Database::withdraw(const CoverageFilter& filter, const Control& control) {
     in_transaction(control, [&] {
         store_->withdraw(filter);

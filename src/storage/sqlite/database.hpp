@@ -54,6 +54,8 @@ class Database {
 
     WriteResult write(RowSpan rows, const Control& control, std::span<const CoverageClaim> claims = {});
     void claim(std::span<const CoverageClaim> claims, const Control& control);
+    void open_claims(std::span<const CoverageClaim> claims, const Control& control);
+    void settle_claims(const CoverageFilter& closes, std::span<const CoverageClaim> claims, const Control& control);
     void withdraw(const CoverageFilter& filter, const Control& control);
     void insert_one(const Table& table, std::byte* row, const Control& control);
     bool update_one(const Table& table, const std::byte* row, const Control& control);

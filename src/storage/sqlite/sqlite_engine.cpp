@@ -215,6 +215,19 @@ asio::awaitable<void> SqliteEngine::claim(std::span<const CoverageClaim> claims,
     co_await run(Lane::writer, Need::open, job);
 }
 
+asio::awaitable<void> SqliteEngine::open_claims(std::span<const CoverageClaim> claims, Deadline deadline) {
+    auto work = [&](JobContext& context) { context.database.open_claims(claims, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+}
+
+asio::awaitable<void> SqliteEngine::settle_claims(CoverageFilter closes, std::span<const CoverageClaim> claims,
+                                                  Deadline deadline) {
+    auto work = [&](JobContext& context) { context.database.settle_claims(closes, claims, context.control); };
+    Job job(resolve(deadline), work);
+    co_await run(Lane::writer, Need::open, job);
+}
+
 asio::awaitable<void> SqliteEngine::withdraw(CoverageFilter filter, Deadline deadline) {
     auto work = [&](JobContext& context) { context.database.withdraw(filter, context.control); };
     Job job(resolve(deadline), work);

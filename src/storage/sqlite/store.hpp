@@ -48,6 +48,8 @@ class Store {
     /// Errors: unknown_symbol, unknown_exchange  names row and id. constraint  names table, row and column.
     WriteResult write(RowSpan rows, const Control& control);
     void claim(std::span<const CoverageClaim> claims);
+    void open_claims(std::span<const CoverageClaim> claims);
+    void settle_claims(const CoverageFilter& closes, std::span<const CoverageClaim> claims);
     void withdraw(const CoverageFilter& filter);
     [[nodiscard]] std::vector<CoverageClaim> claims(const CoverageFilter& filter);
     /// Sets the generated id, and created_at and updated_at where the table has them and they are absent, to `now`.

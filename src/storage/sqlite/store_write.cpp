@@ -78,6 +78,12 @@ WriteResult Store::write(RowSpan rows, const Control& control) {
 
 void Store::claim(std::span<const CoverageClaim> claims) { add_claims(connection_, claims); }
 
+void Store::open_claims(std::span<const CoverageClaim> claims) { sqlite::open_claims(connection_, claims); }
+
+void Store::settle_claims(const CoverageFilter& closes, std::span<const CoverageClaim> claims) {
+    sqlite::settle_claims(connection_, closes, claims);
+}
+
 void Store::withdraw(const CoverageFilter& filter) { withdraw_claims(connection_, filter); }
 
 std::vector<CoverageClaim> Store::claims(const CoverageFilter& filter) { return read_claims(connection_, filter); }

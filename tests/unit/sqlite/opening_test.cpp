@@ -66,7 +66,8 @@ TEST_F(OpeningTest, CreatingMakesAFileWithTheRightProperties) {
     EXPECT_EQ(other.query("PRAGMA application_id"), std::to_string(0x6D6B7464));
     EXPECT_EQ(
         other.query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"),
-        "balance_snapshots;book_ticker_snapshots;coverage;exchanges;funding_rate_snapshots;quarantined_rows;"
+        "balance_snapshots;book_ticker_snapshots;coverage;exchanges;funding_rate_snapshots;pending_claims;quarantined_"
+        "rows;"
         "reference_version;retention_holds;retention_policies;schema_migrations;series;sources;symbols;trade_"
         "snapshots");
     EXPECT_EQ(
@@ -74,11 +75,13 @@ TEST_F(OpeningTest, CreatingMakesAFileWithTheRightProperties) {
             "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite_%'"),
         "0");
     EXPECT_EQ(other.query("SELECT name FROM pragma_table_list WHERE wr = 1 ORDER BY name"),
-              "balance_snapshots;book_ticker_snapshots;coverage;funding_rate_snapshots;quarantined_rows;series;"
+              "balance_snapshots;book_ticker_snapshots;coverage;funding_rate_snapshots;pending_claims;quarantined_rows;"
+              "series;"
               "trade_snapshots");
     EXPECT_EQ(other.query("SELECT version, program, applied_at, length(checksum) FROM schema_migrations"),
               "1|unit test|1723118400000000|64;2|unit test|1723118400000000|64;3|unit test|1723118400000000|64;4|unit "
-              "test|1723118400000000|64;5|unit test|1723118400000000|64;6|unit test|1723118400000000|64");
+              "test|1723118400000000|64;5|unit test|1723118400000000|64;6|unit test|1723118400000000|64;7|unit "
+              "test|1723118400000000|64");
 }
 
 TEST_F(OpeningTest, EveryConnectionIsSetUpForProduction) {

@@ -360,7 +360,7 @@ TEST_F(StoreTest, StatsAreKeptCounts) {
     EXPECT_EQ(stats.active_symbols, 3U);
     EXPECT_EQ(stats.sources, 0U);
     EXPECT_EQ(stats.quarantined, 0U);
-    EXPECT_EQ(stats.schema_version, 6U);
+    EXPECT_EQ(stats.schema_version, 7U);
     EXPECT_GT(stats.bytes, 50'000U);
     EXPECT_EQ(stats.engine, std::string("SQLite ") + sqlite3_libversion());
 }

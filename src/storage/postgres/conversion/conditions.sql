@@ -24,7 +24,7 @@ FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = {schema_text})
   AND (c.relname IN ('sources', 'series', 'reference_version', 'partitioning', 'quarantined_rows', 'coverage', 'schema_migrations',
                      'quotes', 'latest_quotes', 'funding', 'sources_pkey', 'sources_id_seq', 'series_pkey', 'reference_version_pkey',
-                     'partitioning_pkey', 'partitioning_table_name_key', 'quarantined_rows_pkey', 'coverage_pkey', 'retention_policies',
+                     'partitioning_pkey', 'partitioning_table_name_key', 'quarantined_rows_pkey', 'coverage_pkey', 'pending_claims', 'pending_claims_pkey', 'retention_policies',
                      'retention_holds', 'retention_policies_id_seq', 'retention_holds_id_seq', 'retention_policies_pkey',
                      'retention_policies_dataset_key', 'retention_holds_pkey',
                      'schema_migrations_pkey')

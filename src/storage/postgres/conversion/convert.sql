@@ -266,13 +266,14 @@ BEGIN
             EXECUTE format('GRANT INSERT, UPDATE ON %1$I.sources, %1$I.series TO %2$s', {schema_text}, who.name);
             EXECUTE format('GRANT INSERT ON %I.quarantined_rows TO %s', {schema_text}, who.name);
             EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %I.coverage TO %s', {schema_text}, who.name);
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.pending_claims TO %s', {schema_text}, who.name);
             EXECUTE format('GRANT EXECUTE ON FUNCTION %I.marketdb_ensure_partitions(text, timestamptz, timestamptz) TO %s',
                            {schema_text}, who.name);
         END IF;
         IF who.deletes && tables THEN
             EXECUTE format('GRANT DELETE ON %I.series TO %s', {schema_text}, who.name);
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %1$I.coverage, %1$I.retention_policies, %1$I.retention_holds TO %2$s',
-                           {schema_text}, who.name);
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %1$I.coverage, %1$I.pending_claims, %1$I.retention_policies,'
+                           ' %1$I.retention_holds TO %2$s', {schema_text}, who.name);
             EXECUTE format('GRANT SELECT, UPDATE (width) ON %I.partitioning TO %s', {schema_text}, who.name);
         END IF;
         IF who.deletes @> partitioned THEN
