@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one rule book: what must hold for every file. The git hook, CI and people run this.
 #   tools/check.sh          everything; clang-tidy on the sources that the last 12 commits (or nobody yet) changed, without
-#                           its analyzer, which takes half of the time
+#                           tests, which are half of them, and without its analyzer, which takes half of the time
 #   tools/check.sh --all    everything; clang-tidy on every source
 #   tools/check.sh --quick  without clang-tidy and without compiling headers
 #   tools/check.sh --fix    formats the sources, then checks as --quick
@@ -43,14 +43,15 @@ export -f header_compiles
 
 headers_compile() { (cd include && ls marketdb/*.hpp) | xargs -P "$(nproc)" -I{} bash -c 'header_compiles {}'; }
 
-# Sources that clang-tidy reads: .cpp changed in the last 12 commits or not committed, or all.
+# Sources that clang-tidy reads: .cpp changed in the last 12 commits or not committed, but tests, or all. One takes 9 to 16 s of
+# processor time (2026-11-27, two cores).
 sources_to_read() {
     local base
     base=$(git rev-parse -q --verify HEAD~12 || git hash-object -t tree /dev/null)
     if [[ $mode == --all ]]; then
         cpp_files
     else
-        { git diff --name-only "$base" && git ls-files -o --exclude-standard; } | sort -u
+        { git diff --name-only "$base" && git ls-files -o --exclude-standard; } | sort -u | grep -v '^tests/'
     fi | grep '\.cpp$' | grep -v '^tests/install/' | xargs -r ls -d 2>/dev/null || true
 }
 
