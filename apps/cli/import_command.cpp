@@ -68,17 +68,22 @@ ImportList list_files(const std::vector<std::string>& paths, ImportReporter& rep
 
 ImportReport import_one(Session& session, const std::filesystem::path& file, ImportOptions options, ImportBar& bar,
                         ImportReporter& reporter) {
-    options.on_progress = [&bar](const ImportProgress& progress) { bar.show(progress); };
+    ImportReport so_far;
+    options.on_progress = [&bar, &so_far](const ImportProgress& progress) {
+        bar.show(progress);
+        so_far.read = progress.rows;
+        so_far.written = progress.written;
+        so_far.rejected = progress.rejected;
+    };
     options.on_warning = [&reporter](std::string_view warning) { reporter.warn_early(warning); };
     try {
         return session.impl().run(import_file(session.impl().manager, file, std::move(options)), OnInterrupt::finish);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::cancelled || !is_interrupted()) throw;
-        ImportReport report;
-        report.file = file.string();
-        report.error = error.what();  // Says how much of the file is stored.
-        report.error_code = ErrorCode::cancelled;
-        return report;
+        so_far.file = file.string();
+        so_far.error = error.what();  // Says how much of the file is stored.
+        so_far.error_code = ErrorCode::cancelled;
+        return so_far;
     }
 }
 

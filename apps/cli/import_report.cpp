@@ -154,7 +154,8 @@ void ImportReporter::report_problem(const ImportReport& report) {
 }
 
 void ImportReporter::print_text(const ImportReport& report) {
-    if (!report.error.empty() && report.written == WriteResult{}) return;
+    const bool says_all = report.error_code == ErrorCode::cancelled || report.written == WriteResult{};
+    if (!report.error.empty() && says_all) return;
     const std::string file = printable(report.file);
     if (report.skipped) {
         output().line(fmt::format("{}: imported before, skipped (--force reads it again)", file));
@@ -165,7 +166,8 @@ void ImportReporter::print_text(const ImportReport& report) {
         return;
     }
     output().line(file);
-    output().line(fmt::format("  {}: {} of {}", report.layout, report.dataset, instruments(report)));
+    const std::string of = report.exchange.empty() ? std::string() : " of " + instruments(report);
+    output().line(fmt::format("  {}: {}{}", report.layout, report.dataset, of));
     if (is_present(report.first)) {
         output().line(fmt::format("  {} .. {}", to_string(report.first), to_string(report.last)));
     }

@@ -124,7 +124,10 @@ int run_symbols_resolve(const GlobalOptions& global, const std::string& text, co
         records.push_back(symbol_record(session.names(symbol->exchange_id).exchange, *symbol));
     }
     if (records.empty()) {
-        throw Error(ErrorCode::unknown_symbol, fmt::format("no symbol of any exchange fits '{}'", printable(text)));
+        const bool names_exchange = text.find(':') != std::string::npos;
+        throw Error(ErrorCode::unknown_symbol,
+                    fmt::format("no symbol of any exchange fits '{}'{}", printable(text),
+                                names_exchange ? "; expected a symbol alone: it is looked for on all exchanges" : ""));
     }
     print_records(output(), flags.format(), symbol_fields(), records);
     output().flush();

@@ -61,6 +61,8 @@ struct DiskRoom {
 /// How a database does.
 struct DatabaseStatus {
     Timestamp at = kNoTime;
+    std::optional<Dataset> dataset;  ///< What was asked for, as in the options.
+    std::string exchange;
     DatabaseStats database;
     std::vector<ExchangeStatus> exchanges;  ///< Those that have rows, by exchange and dataset.
     std::vector<SeriesStatus> series;       ///< By dataset, exchange, symbol.

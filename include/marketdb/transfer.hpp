@@ -64,6 +64,8 @@ struct ImportProgress {
     std::uint64_t total_rows = 0;   ///< Known in the second pass, else 0.
     std::uint64_t bytes = 0;        ///< Of the file as given.
     std::uint64_t total_bytes = 0;  ///< 0 for standard input.
+    WriteResult written;            ///< Stored so far.
+    std::uint64_t rejected = 0;     ///< Set aside so far.
 };
 
 /// What became of one file.

@@ -19,6 +19,13 @@ std::string key_of(std::string_view exchange, std::string_view symbol) {
     return key;
 }
 
+/// `BTC/USDT`, `btc_usdt` and `BTCUSDT` are one.
+std::string without_separators(std::string_view symbol) {
+    std::string plain = core::to_upper(symbol);
+    std::erase_if(plain, [](char c) { return c == '/' || c == '-' || c == '_'; });
+    return plain;
+}
+
 }  // namespace
 
 std::int32_t InstrumentTable::find(std::string_view exchange, std::string_view symbol) const {
@@ -50,6 +57,19 @@ std::int32_t InstrumentTable::remember(std::string_view exchange, std::string_vi
     last_exchange_ = exchange;
     last_symbol_ = symbol;
     return last_ = index;
+}
+
+std::string contradiction(const ParserOptions& options, const ToldInstrument& told) {
+    const bool is_other_exchange =
+        !options.exchange.empty() && !told.exchange.empty() && told.exchange != options.exchange;
+    const bool is_other_symbol = !options.symbol.empty() && !told.symbol.empty() &&
+                                 without_separators(told.symbol) != without_separators(options.symbol);
+    if (!is_other_exchange && !is_other_symbol) return {};
+    std::string warning = fmt::format("the file says {}", core::printable(told.exchange_text));
+    if (!told.symbol.empty()) warning += " " + core::printable(told.symbol);
+    if (is_other_exchange) warning += fmt::format(", --exchange {}", options.exchange);
+    if (is_other_symbol) warning += fmt::format(", --symbol {}", options.symbol);
+    return warning + ", which is taken";
 }
 
 }  // namespace marketdb::io

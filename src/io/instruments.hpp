@@ -43,4 +43,14 @@ class InstrumentTable {
     std::int32_t last_ = -1;
 };
 
+/// What a file says of an instrument.
+struct ToldInstrument {
+    std::string_view exchange_text;  ///< As it stands there: `binance`.
+    std::string_view exchange;       ///< `BINANCE_SPOT`; empty: that is not known.
+    std::string_view symbol;         ///< A spelling, or a pair; empty: none.
+};
+
+/// A warning where it is not what the user said, which goes before it; else empty.
+[[nodiscard]] std::string contradiction(const ParserOptions& options, const ToldInstrument& told);
+
 }  // namespace marketdb::io

@@ -6,6 +6,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/text.hpp"
 #include "io/venue.hpp"
 
 namespace marketdb::io {
@@ -144,7 +145,9 @@ std::int32_t OwnRow::instrument(std::span<const Cell> cells) {
     return context_.instruments.find_or_add(exchange, names_, [&] { return describe(exchange, symbol, spelling); });
 }
 
-std::string OwnRow::exchange_of(std::string_view text) const {
+std::string OwnRow::exchange_of(std::string_view text, std::string_view symbol) const {
+    const std::string told = core::to_upper(text);
+    context_.compare({text, told, symbol});
     if (!context_.options.exchange.empty()) return context_.options.exchange;
     return exchange_name(clean_text({"exchange", text}), "column exchange", "; --exchange names another");
 }
@@ -152,7 +155,7 @@ std::string OwnRow::exchange_of(std::string_view text) const {
 Instrument OwnRow::describe(std::string_view exchange, std::string_view symbol, std::string_view spelling) const {
     const ParserOptions& options = context_.options;
     Instrument instrument;
-    instrument.exchange = exchange_of(exchange);
+    instrument.exchange = exchange_of(exchange, spelling.empty() ? symbol : spelling);
     if (!options.symbol.empty()) spelling = options.symbol;
     const auto told = parse_pair_text(symbol);
     instrument.is_pair = spelling.empty() && told.has_value();
@@ -188,7 +191,7 @@ void OwnRow::finish(std::span<const Cell> cells, Balance& row) {
     const std::string_view exchange = cells[0].text;
     const auto describe_asset = [&] {
         Instrument asset;
-        asset.exchange = exchange_of(exchange);
+        asset.exchange = exchange_of(exchange, {});
         asset.symbol.symbol_base = row.asset_name.view();
         return asset;
     };

@@ -36,7 +36,7 @@ class OwnRow {
     void fill_column(const storage::Column& column, const Cell& cell, std::byte* row) const;
     [[nodiscard]] Timestamp time(Field field) const;
     [[nodiscard]] std::int32_t instrument(std::span<const Cell> cells);
-    [[nodiscard]] std::string exchange_of(std::string_view text) const;
+    [[nodiscard]] std::string exchange_of(std::string_view text, std::string_view symbol) const;
     [[nodiscard]] Instrument describe(std::string_view exchange, std::string_view symbol,
                                       std::string_view spelling) const;
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <marketdb/models.hpp>
@@ -21,6 +23,13 @@ struct FileContext {
     InstrumentTable instruments;
     Sequencer sequencer;
     std::vector<std::string> warnings;
+
+    /// Warns where the user said something else; of one file only a few times.
+    void compare(const ToldInstrument& told) {
+        constexpr std::size_t kMaxWarnings = 5;
+        std::string warning = contradiction(options, told);
+        if (!warning.empty() && warnings.size() < kMaxWarnings) warnings.push_back(std::move(warning));
+    }
 };
 
 /// Reads records of one kind. Keeps what later records need to know of earlier ones.

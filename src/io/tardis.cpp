@@ -2,8 +2,6 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include <marketdb/error.hpp>
 
 #include "core/text.hpp"
@@ -13,8 +11,6 @@
 /// Tardis.dev CSV. Times are microseconds; equal times mean that the exchange gave none, and stay equal.
 namespace marketdb::io {
 namespace {
-
-constexpr std::size_t kMaxWarnings = 5;  // of one file
 
 // The first four columns of every type.
 enum Shared : std::size_t { kExchange, kSymbol, kTimestamp, kLocalTimestamp, kFirstOwn };
@@ -65,24 +61,10 @@ class SharedColumns {
         Instrument instrument{options.exchange, {}};
         if (instrument.exchange.empty()) instrument.exchange = exchange_of_tardis_id(clean_text(exchange));
         if (instrument.exchange.empty()) fail(exchange, "an exchange id that is known; give --exchange");
-        warn_of_other(exchange, symbol);
+        context_.compare({exchange.text, exchange_of_tardis_id(exchange.text), symbol.text});
         const std::string_view spelling = options.symbol.empty() ? clean_text(symbol) : options.symbol;
         instrument.symbol = describe_symbol(instrument.exchange, spelling, {options.base, options.quote, kNoTime});
         return instrument;
-    }
-
-    /// What the user says goes before what the file says, which may be a mistake.
-    void warn_of_other(Field exchange, Field symbol) const {
-        const ParserOptions& options = context_.options;
-        const std::string_view told = exchange_of_tardis_id(clean_text(exchange));
-        const bool is_other_exchange = !options.exchange.empty() && !told.empty() && told != options.exchange;
-        const bool is_other_symbol = !options.symbol.empty() && clean_text(symbol) != options.symbol;
-        if (!is_other_exchange && !is_other_symbol) return;
-        std::string warning = fmt::format("the file says {} {}", clean_text(exchange), clean_text(symbol));
-        if (is_other_exchange) warning += fmt::format(", --exchange {}", options.exchange);
-        if (is_other_symbol) warning += fmt::format(", --symbol {}", options.symbol);
-        warning += ", which is taken";
-        if (context_.warnings.size() < kMaxWarnings) context_.warnings.push_back(std::move(warning));
     }
 
     Columns columns_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/covered_time.hpp"
+#include "core/refuse.hpp"
 #include "manager/impl.hpp"
 
 namespace marketdb {
@@ -170,6 +171,9 @@ awaitable<std::vector<Symbol>> DatabaseManager::Impl::change_symbols(std::vector
         if (known == nullptr) throw unknown_symbol(changed[i].id);
         Symbol symbol = *known;
         columns.push_back(apply(symbol, changed[i].update));
+        const bool expires = changed[i].update.expires_at.has_value() && is_present(symbol.expires_at);
+        core::refuse(expires && symbol.symbol_type == MarketType::spot,
+                     "symbols: column expires_at: is given, but a spot symbol does not expire");
         updated.push_back(prepared_at(i, symbol));
     }
     const storage::RowSpan added_rows = storage::as_rows(added);

@@ -102,6 +102,8 @@ awaitable<void> look_at_feeds(Impl& impl, DatabaseStatus& status, std::optional<
 awaitable<DatabaseStatus> look_at(Impl& impl, StatusOptions options, std::string pattern, Deadline deadline) {
     DatabaseStatus status;
     status.at = impl.now();
+    status.dataset = options.dataset;
+    status.exchange = pattern;
     Impl::RecentRows recent;
     status.database = co_await impl.stats_and_recent(recent, status.at, deadline);
     const std::vector<SeriesInfo> stored = co_await impl.engine().series(options.dataset, deadline);
@@ -213,6 +215,8 @@ std::vector<HealthFinding> find_unhealthy(const DatabaseManager& db, const Datab
     std::vector<HealthFinding> findings;
     if (status.exchanges.empty()) {
         HealthFinding& nothing = findings.emplace_back();
+        nothing.dataset = status.dataset.value_or(Dataset{});
+        nothing.subject = status.exchange;
         nothing.kind = "empty";
         nothing.detail = "no rows are stored";
     }

@@ -469,6 +469,8 @@ void ImportRun::tell_progress(bool validating, std::uint64_t rows, std::uint64_t
     progress.total_rows = validating ? 0 : total_rows_;
     progress.bytes = bytes;
     progress.total_bytes = total_bytes;
+    progress.written = report_.written;
+    progress.rejected = validating ? 0 : report_.rejected;
     options_.on_progress(progress);
 }
 

@@ -77,6 +77,11 @@ TEST_F(Operation, CheckTellsByItsExitStatus) {
     const std::string ok = answer({"check", "--max-age", "60s", "--min-rate", "20", "--exchange", "OKX_SPOT"});
     EXPECT_EQ(ok, "ok: book-tickers of 1 exchange\n");
     EXPECT_EQ(answer({"check", "--max-age", "60s", "--exchange", "OKX_SPOT", "--json"}), "[]\n");
+    const json none =
+        json::parse(run({"check", "--dataset", "trades", "--max-age", "60s", "--exchange", "OKX_SPOT", "--json"}).out);
+    EXPECT_EQ(none[0].at("finding"), "empty");
+    EXPECT_EQ(none[0].at("subject"), "OKX_SPOT") << "whose rows were looked for";
+    EXPECT_EQ(none[0].at("dataset"), "trades");
     const json findings = json::parse(run({"check", "--min-rate", "21", "--json"}).out);
     ASSERT_EQ(findings.size(), 2U) << findings;
     EXPECT_EQ(findings[0].at("finding"), "slow");

@@ -188,6 +188,10 @@ TEST_F(Streams, CtrlCDuringAnImportKeepsWholeBatchesAndTheSameCommandGoesOn) {
     EXPECT_EQ(interrupted.code, 130) << interrupted.out;
     EXPECT_NE(interrupted.out.find("interrupted"), std::string::npos) << interrupted.out;
     const std::int64_t stored = json::parse(answer({"stats", "--json"}))[0].at("rows");
+    std::string summary = interrupted.out.substr(interrupted.out.rfind("1 file: "));
+    std::erase(summary, ',');
+    const std::string rows = std::to_string(stored);
+    EXPECT_EQ(summary.rfind("1 file: " + rows + " rows read " + rows + " inserted; 1 interrupted", 0), 0U) << summary;
     EXPECT_GT(stored, 0);
     EXPECT_LT(stored, kRows);
     EXPECT_EQ(stored % 1'000, 0);

@@ -99,6 +99,9 @@ TEST_F(Symbols, ATextIsResolvedOnEveryExchange) {
     const Outcome none = run({"symbols", "resolve", "DOGE/USDT"});
     EXPECT_EQ(none.code, 1);
     EXPECT_NE(none.err.find("DOGE/USDT"), std::string::npos);
+    const Outcome with_exchange = run({"symbols", "resolve", "GATEIO_FUTURES:ETH_USDT"});
+    EXPECT_EQ(with_exchange.code, 1);
+    EXPECT_NE(with_exchange.err.find("expected a symbol alone"), std::string::npos) << with_exchange.err;
 }
 
 TEST_F(Symbols, WhatIsKnownOfOneIsSet) {

@@ -183,6 +183,11 @@ TEST_F(Importing, RubbishIsRefusedAndNothingIsStored) {
     EXPECT_EQ(answer({"exchanges", "--json"}), "[]\n");
 }
 
+TEST_F(Importing, AHeaderAloneNamesNoSymbol) {
+    write_file("header.csv", "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n");
+    EXPECT_NE(answer({"import", "header.csv"}).find("tardis trades: trades\n"), std::string::npos);
+}
+
 TEST_F(Importing, NothingToImportMakesNoDatabase) {
     EXPECT_EQ(run({"import", "missing.csv"}).code, 1);
     EXPECT_EQ(run({"import", "--json", "missing.csv"}).out.substr(0, 24), "[{\"file\":\"missing.csv\",\"");

@@ -90,6 +90,17 @@ TEST_P(ReferenceChanges, ASymbolThatWasSplitWronglyIsFoundUnderItsNewPair) {
     EXPECT_EQ(db().find_symbol(wrong.exchange_id, "1000BONKPERP/USDC"), nullptr);
 }
 
+TEST_P(ReferenceChanges, ASpotSymbolDoesNotExpire) {
+    const Symbol symbol = make_symbol();
+    SymbolUpdate update;
+    update.expires_at = kNoon;
+    expect_error(ErrorCode::invalid_argument, [&] { static_cast<void>(wait(db().update_symbol(symbol.id, update))); },
+                 {"expires_at", "spot"});
+    EXPECT_FALSE(is_present(wait(db().get_symbol_by_id(symbol.id))->expires_at));
+    update.expires_at = kNoTime;
+    EXPECT_EQ(wait(db().update_symbol(symbol.id, update)).id, symbol.id);
+}
+
 TEST_P(ReferenceChanges, ASpellingCanBeChangedUnlessAnotherSymbolHasIt) {
     const Symbol symbol = make_symbol("BTC", "USDT", "ALPHA_SPOT", "BTC/USDT");
     make_symbol("ETH", "USDT", "ALPHA_SPOT", "ETHUSDT");
@@ -98,7 +109,7 @@ TEST_P(ReferenceChanges, ASpellingCanBeChangedUnlessAnotherSymbolHasIt) {
     EXPECT_EQ(wait(db().update_symbol(symbol.id, update)).exchange_symbol, "BTC_USDT");
     update.exchange_symbol = "ETHUSDT";
     expect_error(ErrorCode::constraint, [&] { static_cast<void>(wait(db().update_symbol(symbol.id, update))); },
-                 {"symbols"});
+                 {"symbols", "ETHUSDT", "already"});
     EXPECT_EQ(db().find_symbol(symbol.id)->exchange_symbol, "BTC_USDT") << "nothing was changed";
     reopen_if_shared();
     EXPECT_EQ(db().find_symbol(symbol.id)->exchange_symbol, "BTC_USDT");

@@ -100,6 +100,11 @@ TEST_P(Status, FindingsSayWhatWasExpected) {
     limits.max_age = 60s;
     limits.min_rate = 2;
     EXPECT_EQ(lines_of(find_unhealthy(db(), wait(get_status(db())), limits)), (Lines{"empty : no rows are stored"}));
+    make_exchange("BETA_SPOT");
+    StatusOptions options;
+    options.exchange = "BETA_SPOT";
+    EXPECT_EQ(lines_of(find_unhealthy(db(), wait(get_status(db(), options)), limits)),
+              (Lines{"empty BETA_SPOT: no rows are stored"}));
 
     const Symbol btc = make_symbol("BTC", "USDT", "ALPHA_SPOT");
     const Symbol eth = make_symbol("ETH", "USDT", "ALPHA_SPOT");

@@ -101,6 +101,10 @@ void Store::refuse(int code, const std::byte* row, const Table& table, std::size
     if ((code & 0xff) != SQLITE_CONSTRAINT) connection_.fail(code, fmt::format("writing {}", table.name));
     const std::string words = sqlite3_errmsg(connection_.handle());
     if (code == SQLITE_CONSTRAINT_FOREIGNKEY) refuse_unknown_reference(row, table, index);
+    if (code == SQLITE_CONSTRAINT_UNIQUE) {
+        throw Error(ErrorCode::constraint, fmt::format("{} row {}: a row with {} is there already", table.name, index,
+                                                       describe_key(table, row)));
+    }
     throw Error(ErrorCode::constraint,
                 fmt::format("{} row {} ({}): {}", table.name, index, describe_key(table, row), words));
 }

@@ -89,6 +89,22 @@ TEST(OwnCsv, ABareAssetMayNotBeEmptyOrTooLong) {
     EXPECT_NE(file.errors[4].find("--exchange"), std::string::npos);
 }
 
+TEST(OwnCsv, WhatTheUserSaysGoesBeforeTheFileWithAWarning) {
+    const std::string row = ",2024-08-08T00:00:00.000000Z,,0,1,1,2,1\n";
+    const std::string text = kOwnQuoteHeader + "mexc_spot,BTC/USDT,BTC_USDT" + row;
+    EXPECT_EQ(parse(text, "file.csv", {.exchange = "MEXC_SPOT", .symbol = "BTCUSDT"}).warnings, Texts());
+    EXPECT_EQ(parse(text, "file.csv", {.exchange = "OKX_SPOT"}).warnings,
+              Texts({"the file says mexc_spot BTC_USDT, --exchange OKX_SPOT, which is taken"}));
+    const std::string pair = kOwnQuoteHeader + "MEXC_SPOT,BTC/USDT," + row;
+    EXPECT_EQ(parse(pair, "file.csv", {.symbol = "BTCUSDT"}).warnings, Texts());
+    EXPECT_EQ(parse(pair, "file.csv", {.symbol = "ETHUSDT"}).warnings,
+              Texts({"the file says MEXC_SPOT BTC/USDT, --symbol ETHUSDT, which is taken"}));
+    const std::string balance = kBalanceHeader + "MEXC_SPOT,2025-06-01,,main,USDT,1,2,,,,\n";
+    EXPECT_EQ(parse(balance, "file.csv", {.exchange = "OKX_SPOT"}).warnings,
+              Texts({"the file says MEXC_SPOT, --exchange OKX_SPOT, which is taken"}));
+    EXPECT_EQ(parse(balance, "file.csv", {.exchange = "MEXC_SPOT"}).warnings, Texts());
+}
+
 TEST(OwnCsv, SymbolsOfEveryKindSurvive) {
     std::string text = kOwnQuoteHeader;
     const std::string end = ",2024-08-08T00:00:00.000000Z,,0,1,1,2,1\n";
