@@ -39,9 +39,11 @@ struct ImportOptions {
     std::string base, quote;  ///< For a symbol that cannot be split.
     std::string time_unit;    ///< `s`, `ms`, `us`, `ns`; empty: by size.
     OnError on_error = OnError::stop;
-    bool force = false;      ///< Read files again that were imported before.
-    bool dry_run = false;    ///< Detect, validate and count; write nothing.
-    bool only_gaps = false;  ///< Leave out rows in time that is covered already (see coverage.hpp).
+    bool force = false;    ///< Read files again that were imported before.
+    bool dry_run = false;  ///< Detect, validate and count; write nothing.
+    /// Leave out rows of time that is covered already on every clock on which they have one (see coverage.hpp), but for the first and the
+    /// last moment of such a time.
+    bool only_gaps = false;
     /// The file has every row of [complete_from, complete_to), though it begins later or ends earlier: it claims all of that time.
     /// Both or neither.
     Timestamp complete_from = kNoTime, complete_to = kNoTime;

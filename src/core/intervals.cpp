@@ -1,6 +1,7 @@
 #include "core/intervals.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 
 namespace marketdb::core {
@@ -44,10 +45,11 @@ Intervals common(const Intervals& one, const Intervals& other) {
     return both;
 }
 
-bool contains(const Intervals& set, Timestamp time) noexcept {
+bool contains_within(const Intervals& set, Timestamp time) noexcept {
+    constexpr std::chrono::microseconds kMoment{1};
     const auto after = std::upper_bound(set.begin(), set.end(), time,
-                                        [](Timestamp moment, const Interval& one) { return moment < one.start; });
-    return after != set.begin() && time < std::prev(after)->end;
+                                        [](Timestamp moment, const Interval& one) { return moment <= one.start; });
+    return after != set.begin() && time < std::prev(after)->end - kMoment;
 }
 
 }  // namespace marketdb::core

@@ -39,12 +39,12 @@ class BookTickers final : public RowFormat<BookTicker> {
     bool read(std::string_view record, BookTicker& row) override {
         file_.take(record);
         row.symbol_id = file_.symbol_id();
+        row.timestamp = file_.time(kTransactionTime);  // first, so that it is known of a row that is refused
         row.sequence = integer(file_[kUpdateId]);
         row.bid_price = optional_number(file_[kBidPrice]);
         row.bid_qty = optional_number(file_[kBidQty]);
         row.ask_price = optional_number(file_[kAskPrice]);
         row.ask_qty = optional_number(file_[kAskQty]);
-        row.timestamp = file_.time(kTransactionTime);
         static_cast<void>(file_.time(kEventTime));
         drop_partial_sides(row);
         return true;
@@ -80,6 +80,7 @@ class Trades final : public RowFormat<Trade> {
     bool read(std::string_view record, Trade& row) override {
         file_.take(record);
         row.symbol_id = file_.symbol_id();
+        row.timestamp = file_.time(places_.time);
         row.sequence = numeric_id(file_[kId].text);
         if (row.sequence < 0) fail(file_[kId], "a whole number below 2^53");
         row.trade_id = file_[kId].text;
@@ -87,7 +88,6 @@ class Trades final : public RowFormat<Trade> {
         row.price = number(file_[kPrice]);
         row.quantity = number(file_[kQuantity]);
         if (places_.quote_quantity != TradeColumns::kNone) row.quote_quantity = number(file_[places_.quote_quantity]);
-        row.timestamp = file_.time(places_.time);
         // The buyer had been waiting in the book, so the taker sold.
         row.side = boolean(file_[places_.is_buyer_maker]) ? Side::sell : Side::buy;
         return true;

@@ -36,8 +36,10 @@ using Rows = std::variant<std::vector<BookTicker>, std::vector<Trade>, std::vect
 /// A row that could not be read or must not be stored.
 struct RowError {
     std::int64_t line = 0;
-    std::string reason;  ///< `column bid_price: ...`.
-    std::string text;    ///< The line as read (printable, cut).
+    std::string reason;             ///< `column bid_price: ...`.
+    std::string text;               ///< The line as read (printable, cut).
+    Timestamp timestamp = kNoTime;  ///< Its times, as far as they could be read.
+    Timestamp received_at = kNoTime;
 };
 
 struct Batch {

@@ -68,8 +68,9 @@ class RowParser final : public FileParser {
             batch.lines.push_back(records_->line());
             if (context_->options.keeps_texts) batch.texts.push_back(core::printable(record, kQuarantineTextBytes));
         } catch (const Error& error) {
+            batch.errors.push_back({records_->line(), error.what(), core::printable(record, kQuarantineTextBytes),
+                                    rows.back().timestamp, rows.back().received_at});
             rows.pop_back();
-            batch.errors.push_back({records_->line(), error.what(), core::printable(record, kQuarantineTextBytes)});
         }
     }
 

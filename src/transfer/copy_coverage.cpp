@@ -1,5 +1,6 @@
 #include "transfer/copy_coverage.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include <marketdb/error.hpp>
@@ -10,6 +11,7 @@ namespace marketdb::transfer {
 namespace {
 
 using core::kEver;
+using namespace std::chrono_literals;
 
 core::Interval range_of(const SeriesPart& part) {
     return {is_present(part.start) ? part.start : kEver.start, is_present(part.end) ? part.end : kEver.end};
@@ -79,12 +81,15 @@ boost::asio::awaitable<std::vector<SeriesPart>> CopyCoverage::uncovered_parts() 
                     to_.config().redacted_url() + ": an existing schema keeps no coverage, so nobody knows its gaps");
     }
     const Known target = co_await ask(to_, there_, ClockKind::event);
-    const core::Intervals whole(1, range_of(here_));
+    const core::Interval range = range_of(here_);
+    const core::Intervals whole(1, range);
+    // The first and the last moment of what is covered are copied too: a file that begins or ends there may not have all rows of it.
+    constexpr std::chrono::microseconds kMoment{1};
     std::vector<SeriesPart> parts;
     for (const core::Interval& stretch : core::without(whole, target.covered)) {
         SeriesPart& part = parts.emplace_back(here_);
-        if (stretch.start != kEver.start) part.start = stretch.start;
-        if (stretch.end != kEver.end) part.end = stretch.end;
+        if (stretch.start != kEver.start) part.start = stretch.start - (stretch.start > range.start ? kMoment : 0us);
+        if (stretch.end != kEver.end) part.end = stretch.end + (stretch.end < range.end ? kMoment : 0us);
     }
     co_return parts;
 }

@@ -46,14 +46,22 @@ std::string reasons_text(const CoveredTime& piece, const std::vector<Source>& so
 }  // namespace
 
 void CoverageOfImport::survey(const io::Batch& batch) {
+    std::vector<std::pair<std::int64_t, FileClaims::Times>> bad;  // by line
+    for (const io::RowError& error : batch.errors) bad.push_back({error.line, {error.timestamp, error.received_at}});
+    std::sort(bad.begin(), bad.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::size_t next_bad = 0;
     std::visit(
-        [this](const auto& rows) {
-            for (const auto& row : rows) {
-                const FileClaims::Times times{row.timestamp, row.received_at};
-                claims_.survey(series_of(row), times);
+        [&](const auto& rows) {
+            for (std::size_t at = 0; at < rows.size(); ++at) {
+                for (; next_bad < bad.size() && bad[next_bad].first < batch.lines[at]; ++next_bad) {
+                    claims_.survey_bad(bad[next_bad].second);
+                }
+                const FileClaims::Times times{rows[at].timestamp, rows[at].received_at};
+                claims_.survey(series_of(rows[at]), times);
             }
         },
         batch.rows);
+    for (; next_bad < bad.size(); ++next_bad) claims_.survey_bad(bad[next_bad].second);
 }
 
 boost::asio::awaitable<void> CoverageOfImport::look_up(SourceId own) {
@@ -104,28 +112,17 @@ boost::asio::awaitable<std::vector<std::string>> CoverageOfImport::overlaps() {
     co_return lines;
 }
 
+/// All rows that are not taken are stored, by others, on every clock on which they have a time: the file claims as if all were taken.
 bool CoverageOfImport::takes(std::size_t series, const FileClaims::Times& times) {
-    const auto found = covered_.find(series);
-    if (!options_.only_gaps || found == covered_.end()) {
-        claims_.stored(series, times);
-        return true;
-    }
-    const ClockKind main = claims_.main_clock(series);
-    const ClockKind other = main == ClockKind::event ? ClockKind::received : ClockKind::event;
-    const auto is_covered = [&](ClockKind clock) {
-        return is_present(times.of(clock)) &&
-               core::contains(found->second[static_cast<std::size_t>(clock)], times.of(clock));
-    };
-    if (is_covered(main)) {
-        claims_.stored(series, times);  // by another; that time is taken out of the claims
-        return false;
-    }
-    if (is_covered(other)) {
-        claims_.cut(series);
-        return false;
-    }
     claims_.stored(series, times);
-    return true;
+    const auto found = covered_.find(series);
+    if (!options_.only_gaps || found == covered_.end()) return true;
+    // What another recorder received within a time may not be what this one did, so the clock of arrival alone does not tell.
+    const auto is_covered = [&](ClockKind clock) {
+        return core::contains_within(found->second[static_cast<std::size_t>(clock)], times.of(clock));
+    };
+    const bool has_arrival = is_present(times.received);
+    return !is_covered(ClockKind::event) || (has_arrival && !is_covered(ClockKind::received));
 }
 
 template <class Row>
@@ -154,7 +151,6 @@ std::uint64_t CoverageOfImport::take(io::Batch& batch) {
 }
 
 void CoverageOfImport::add(std::vector<CoverageClaim>& claims, const FileClaims::Claim& claim, SourceId source) const {
-    if (options_.only_gaps && claim.clock != claims_.main_clock(claim.series)) return;
     core::Intervals times(1, claim.time);
     const auto found = covered_.find(claim.series);
     if (options_.only_gaps && found != covered_.end()) {

@@ -31,7 +31,7 @@ void FileClaims::survey(std::size_t index, Times times) {
         const auto i = static_cast<std::size_t>(clock);
         const Timestamp time = times.of(clock);
         if (!is_present(time)) continue;
-        if (time < one.before[i]) one.is_in_order[i] = false;
+        if (time < one.before[i] || time < latest_bad_[i]) one.is_in_order[i] = false;
         one.before[i] = time;
         one.first[i] = is_present(one.first[i]) ? std::min(one.first[i], time) : time;
         one.last[i] = std::max(one.last[i], time);
@@ -39,24 +39,32 @@ void FileClaims::survey(std::size_t index, Times times) {
     if (!is_present(times.received)) one.has_received = false;
 }
 
+void FileClaims::survey_bad(Times times) {
+    for (const ClockKind clock : kClocks) {
+        const auto i = static_cast<std::size_t>(clock);
+        const Timestamp time = times.of(clock);
+        for (Series& one : series_) {
+            if (is_present(time) && time < one.before[i]) one.is_in_order[i] = false;
+        }
+        latest_bad_[i] = std::max(latest_bad_[i], time);  // kNoTime is before every time
+    }
+}
+
 void FileClaims::stored(std::size_t index, Times times) {
     Series& one = series(index);
-    const std::uint64_t cuts = cuts_of(one);
-    if (one.pieces.empty() || one.seen != cuts) {
+    if (one.pieces.empty() || one.seen != cuts_) {
         // What was not stored may be of the very time of this row.
-        const microseconds behind = cuts > 0 ? kStep : microseconds{0};
+        const microseconds behind = cuts_ > 0 ? kStep : microseconds{0};
         Piece& piece = one.pieces.emplace_back();
         piece.start = piece.end = times;
         piece.start.event += behind;
         if (is_present(times.received)) piece.start.received += behind;
-        one.seen = cuts;
+        one.seen = cuts_;
         ++pieces_;
         return;
     }
     one.pieces.back().end = times;
 }
-
-void FileClaims::cut(std::size_t index) { ++series(index).cuts; }
 
 ClockKind FileClaims::main_clock(std::size_t index) const {
     const bool is_known = index < series_.size() && series_[index].has_rows();
@@ -69,7 +77,7 @@ ClockKind FileClaims::main_clock(const Series& one) {
 
 /// Where a row is missing only the main clock tells between which two it stood.
 bool FileClaims::is_claimed(const Series& one, ClockKind clock) const {
-    return one.is_ordered(clock) && (is_whole(one) || clock == main_clock(one));
+    return one.is_ordered(clock) && (is_whole() || clock == main_clock(one));
 }
 
 core::Intervals FileClaims::whole(std::size_t index, ClockKind clock) const {
@@ -121,10 +129,10 @@ std::vector<Interval> FileClaims::ends_of(const Series& one, ClockKind clock) co
     std::vector<Interval> times;
     if (is_claimed(one, clock)) {
         for (const Piece& piece : one.pieces) times.push_back({piece.start.of(clock), piece.end.of(clock)});
-        if (one.seen == cuts_of(one)) times.back().end += kStep;
+        if (one.seen == cuts_) times.back().end += kStep;
         return times;
     }
-    if (!is_whole(one) || clock == ClockKind::received) return times;
+    if (!is_whole() || clock == ClockKind::received) return times;
     // In the order of arrival a row of any event time may have come before the file began, or come after its end.
     if (one.is_ordered(ClockKind::received)) return times;
     return {{one.first[0], one.last[0] + kStep}};
@@ -134,7 +142,7 @@ std::vector<FileClaims::Claim> FileClaims::of_complete(const Interval& time) con
     std::vector<Claim> claims;
     for (std::size_t index = 0; index < series_.size(); ++index) {
         const Series& one = series_[index];
-        if (!one.has_rows() || !is_whole(one)) continue;
+        if (!one.has_rows() || !is_whole()) continue;
         for (const ClockKind clock : kClocks) {
             if (one.is_ordered(clock) || clock == main_clock(index)) claims.push_back({index, clock, time});
         }

@@ -31,6 +31,8 @@ class FileClaims {
     };
 
     void survey(std::size_t series, Times times);
+    /// The same of a row that will not be stored and may be of any series. Without a time it is taken to be of that at which it stands.
+    void survey_bad(Times times);
     /// Everything was surveyed: claims can be made from now on, while rows are stored.
     void end_survey() noexcept { is_surveyed_ = true; }
 
@@ -38,8 +40,6 @@ class FileClaims {
     void stored(std::size_t series, Times times);
     /// Here a row was not stored, and nobody knows of which series and time it is.
     void cut() noexcept { ++cuts_; }
-    /// The same of a row whose series is known.
-    void cut(std::size_t series);
 
     /// The clock that puts the series in order; the exchange's where none does.
     [[nodiscard]] ClockKind main_clock(std::size_t series) const;
@@ -75,7 +75,6 @@ class FileClaims {
 
         std::vector<Piece> pieces;
         std::size_t told = 0;    // of these, so many are told and closed
-        std::uint64_t cuts = 0;  // own, and those of the file
         std::uint64_t seen = 0;  // cuts at its last row
 
         [[nodiscard]] bool has_rows() const noexcept { return is_present(first[0]); }
@@ -83,13 +82,13 @@ class FileClaims {
     };
 
     [[nodiscard]] Series& series(std::size_t index);
-    [[nodiscard]] std::uint64_t cuts_of(const Series& series) const noexcept { return cuts_ + series.cuts; }
-    [[nodiscard]] bool is_whole(const Series& series) const noexcept { return cuts_of(series) == 0; }
+    [[nodiscard]] bool is_whole() const noexcept { return cuts_ == 0; }
     [[nodiscard]] static ClockKind main_clock(const Series& series);
     [[nodiscard]] bool is_claimed(const Series& series, ClockKind clock) const;
     [[nodiscard]] std::vector<core::Interval> ends_of(const Series& series, ClockKind clock) const;
 
     std::vector<Series> series_;
+    std::array<Timestamp, 2> latest_bad_{kNoTime, kNoTime};  // by clock
     std::uint64_t cuts_ = 0;
     std::size_t pieces_ = 0;
     bool is_surveyed_ = false;

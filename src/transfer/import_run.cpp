@@ -345,7 +345,8 @@ void ImportRun::reject_refused_rows(io::Batch& batch) const {
             for (std::size_t at = 0; at < each.size(); ++at) {
                 std::string refusal = instruments_.refusal(static_cast<std::size_t>(owner_of(each[at])));
                 if (!refusal.empty()) {
-                    batch.errors.push_back({batch.lines[at], std::move(refusal), std::move(batch.texts[at])});
+                    batch.errors.push_back({batch.lines[at], std::move(refusal), std::move(batch.texts[at]),
+                                            each[at].timestamp, each[at].received_at});
                     continue;
                 }
                 batch.lines[kept] = batch.lines[at];

@@ -90,14 +90,14 @@ TEST_P(CopyCoverage, OnlyGapsCopiesWhatIsNotCoveredHere) {
     options.only_gaps = true;
     const CopyReport report = copy(options);
     EXPECT_EQ(report.different, 0U);
-    EXPECT_EQ(report.rows, 7U);
-    EXPECT_EQ(report.written, result(7));
+    EXPECT_EQ(report.rows, 8U);
+    EXPECT_EQ(report.written, result(8)) << "that of 3 s too: the first moment of what is covered may lack rows";
     ASSERT_EQ(report.series.size(), 2U);
-    EXPECT_EQ(report.series[0].source.rows, 3U);
+    EXPECT_EQ(report.series[0].source.rows, 4U);
     EXPECT_EQ(report.series[1].source.rows, 4U);
     EXPECT_EQ(coverage(), Lines{"book-tickers event +0ms .. +9000.001ms copy file"});
-    EXPECT_EQ(stored_quotes().size(), 8U);
-    EXPECT_EQ(copy(options).rows, 0U);
+    EXPECT_EQ(stored_quotes().size(), 9U);
+    EXPECT_EQ(copy(options).written, result(0, 0, 0));
 }
 
 /// Another program removes rows that the copy has compared, before it claims them.
