@@ -11,7 +11,6 @@ namespace marketdb::transfer {
 namespace {
 
 using core::kEver;
-using namespace std::chrono_literals;
 
 core::Interval range_of(const SeriesPart& part) {
     return {is_present(part.start) ? part.start : kEver.start, is_present(part.end) ? part.end : kEver.end};
@@ -81,15 +80,16 @@ boost::asio::awaitable<std::vector<SeriesPart>> CopyCoverage::uncovered_parts() 
                     to_.config().redacted_url() + ": an existing schema keeps no coverage, so nobody knows its gaps");
     }
     const Known target = co_await ask(to_, there_, ClockKind::event);
-    const core::Interval range = range_of(here_);
-    const core::Intervals whole(1, range);
-    // The first and the last moment of what is covered are copied too: a file that begins or ends there may not have all rows of it.
+    const core::Intervals whole(1, range_of(here_));
+    // Not the first and the last moment of what is covered: a file that begins or ends there may not have all rows of it.
     constexpr std::chrono::microseconds kMoment{1};
+    core::Intervals certain;
+    for (const core::Interval& one : target.covered) certain.push_back({one.start + kMoment, one.end - kMoment});
     std::vector<SeriesPart> parts;
-    for (const core::Interval& stretch : core::without(whole, target.covered)) {
+    for (const core::Interval& stretch : core::without(whole, core::united(std::move(certain)))) {
         SeriesPart& part = parts.emplace_back(here_);
-        if (stretch.start != kEver.start) part.start = stretch.start - (stretch.start > range.start ? kMoment : 0us);
-        if (stretch.end != kEver.end) part.end = stretch.end + (stretch.end < range.end ? kMoment : 0us);
+        if (stretch.start != kEver.start) part.start = stretch.start;
+        if (stretch.end != kEver.end) part.end = stretch.end;
     }
     co_return parts;
 }

@@ -97,7 +97,10 @@ TEST_P(CopyCoverage, OnlyGapsCopiesWhatIsNotCoveredHere) {
     EXPECT_EQ(report.series[1].source.rows, 4U);
     EXPECT_EQ(coverage(), Lines{"book-tickers event +0ms .. +9000.001ms copy file"});
     EXPECT_EQ(stored_quotes().size(), 9U);
-    EXPECT_EQ(copy(options).written, result(0, 0, 0));
+    const CopyReport again = copy(options);
+    EXPECT_EQ(again.rows, 2U) << "the first and the last moment of all that is covered may lack rows";
+    EXPECT_EQ(again.found, 2U);
+    EXPECT_EQ(again.written, result(0, 0, 0));
 }
 
 /// Another program removes rows that the copy has compared, before it claims them.
