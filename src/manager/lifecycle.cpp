@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "core/late.hpp"
 #include "core/resolved.hpp"
 #include "manager/impl.hpp"
 
@@ -139,7 +140,7 @@ asio::awaitable<void> DatabaseManager::Impl::close(std::shared_ptr<Impl> self, D
     // Operations in flight end by themselves or at their deadlines. There is nothing to be notified by that would not cost
     // every operation a lock, and closing is rare: look again every millisecond.
     asio::steady_timer pause(co_await asio::this_coro::executor);
-    while (self->in_flight_.load(std::memory_order_seq_cst) > 0 && std::chrono::steady_clock::now() < deadline.at) {
+    while (self->in_flight_.load(std::memory_order_seq_cst) > 0 && !core::has_passed(deadline)) {
         pause.expires_after(std::chrono::milliseconds(1));
         co_await pause.async_wait(asio::use_awaitable);
     }

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "core/late.hpp"
 #include "core/refuse.hpp"
 #include "core/text.hpp"
 #include "manager/access.hpp"
@@ -70,7 +71,7 @@ class Maintenance {
             case ErrorCode::in_doubt:
             case ErrorCode::read_only: return true;
             case ErrorCode::unavailable: return error.sqlstate() != kLocked;
-            case ErrorCode::timeout: return std::chrono::steady_clock::now() >= deadline_.at;
+            case ErrorCode::timeout: return core::has_passed(deadline_);
             default: return false;
         }
     }

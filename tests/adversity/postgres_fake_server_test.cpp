@@ -177,7 +177,9 @@ class PostgresFakeServer : public ::testing::Test {
         while (result.wait_for(std::chrono::seconds(0)) != std::future_status::ready) context_.run_one();
         return result.get();
     }
-    void commit() { run(storage::postgres::commit(*connection_, Deadline::in(std::chrono::seconds(30)))); }
+    void commit(Deadline deadline = Deadline::in(std::chrono::seconds(30))) {
+        run(storage::postgres::commit(*connection_, deadline));
+    }
     void run_one() { run(connection_->run_one(Step{"SELECT 1"}, Deadline::in(std::chrono::seconds(30)))); }
 
     asio::io_context context_;
@@ -223,6 +225,14 @@ TEST_F(PostgresFakeServer, ACommitWhoseSessionIsEndedMeanwhileIsInDoubt) {
     const FakeServer server(kBegun + error("FATAL", "57P01", "terminating connection"), FakeServer::Then::hangs_up);
     connect(server);
     expect_error(ErrorCode::in_doubt, [&] { commit(); }, {"terminating connection"});
+}
+
+TEST_F(PostgresFakeServer, ACommitForWhichItIsTooLateIsNotSent) {
+    const FakeServer server(kBegun + message('C', with_zero("COMMIT")) + kReady);
+    connect(server);
+    expect_error(ErrorCode::timeout, [&] { commit(Deadline::in(std::chrono::seconds(-1))); }, {"the deadline passed"});
+    EXPECT_TRUE(connection_->is_usable());
+    commit();
 }
 
 TEST_F(PostgresFakeServer, WhatIsNoAnswerAtAllIsALostConnection) {

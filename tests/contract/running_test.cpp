@@ -63,6 +63,7 @@ TEST_P(Running, ADeadlineInThePastIsATimeoutAndNothingIsStored) {
     EXPECT_EQ(stored_quotes().size() + stored_trades().size() + stored_funding().size(), 0U);
     EXPECT_EQ(stored_balances().size(), 1U);
     EXPECT_EQ(db().find_exchange("LATE_SPOT"), nullptr);
+    EXPECT_EQ(wait(db().get_pool_stats()).dropped, 0U) << "nothing was begun that had to be broken off";
 }
 
 TEST_P(Running, ADeadlineThatPassesDuringALongReadIsATimeout) {

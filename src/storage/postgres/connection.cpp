@@ -12,6 +12,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/late.hpp"
 #include "storage/postgres/server_error.hpp"
 
 namespace marketdb::storage::postgres {
@@ -32,8 +33,6 @@ constexpr std::uint64_t kRowsBetweenChecks = 4096;
 
 /// How long the answer is awaited of a server that was asked to stop.
 constexpr auto kLastWord = std::chrono::seconds(1);
-
-[[noreturn]] void late() { throw Error(ErrorCode::timeout, "the deadline passed; the operation was undone"); }
 
 }  // namespace
 
@@ -75,7 +74,7 @@ void Connection::fail(const Result& result, std::string_view what) const {
 void Connection::heed(SocketEvent event) {
     if (event == SocketEvent::ready) return;
     break_link();
-    if (event == SocketEvent::late) late();
+    if (event == SocketEvent::late) core::refuse_late();
     if (event == SocketEvent::cancelled) {
         throw Error(ErrorCode::cancelled, "the operation was cancelled and undone");
     }
@@ -357,7 +356,7 @@ asio::awaitable<bool> Connection::seems_refused(Deadline deadline) {
         if (PQstatus(link_.get()) == CONNECTION_BAD) co_return true;
         require_socket();
         const SocketEvent event = co_await watch_->until_readable(known);
-        if (event == SocketEvent::late && std::chrono::steady_clock::now() < deadline.at) co_return true;
+        if (event == SocketEvent::late && !core::has_passed(deadline)) co_return true;
         heed(event);
     }
 }
@@ -421,7 +420,7 @@ asio::awaitable<std::uint64_t> Connection::copy_out(std::string sql, CopyReader&
         if (row.size() < 2 || get_int16(row.data()) < 0) continue;
         ++rows;
         if (!reader.take(row)) co_return rows;
-        if (rows % kRowsBetweenChecks == 0 && std::chrono::steady_clock::now() >= deadline.at) late();
+        if (rows % kRowsBetweenChecks == 0) core::require_time(deadline);
     }
     Result end = co_await next_result(deadline);
     if (PQresultStatus(end.handle()) == PGRES_FATAL_ERROR) {

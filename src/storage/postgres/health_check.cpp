@@ -10,6 +10,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/late.hpp"
 #include "core/text.hpp"
 #include "storage/health.hpp"
 #include "storage/postgres/hypertables.hpp"
@@ -38,7 +39,7 @@ bool ends_all(const Error& error, Deadline whole) {
         case ErrorCode::closed:
         case ErrorCode::cancelled:
         case ErrorCode::unavailable: return true;
-        case ErrorCode::timeout: return std::chrono::steady_clock::now() >= whole.at;
+        case ErrorCode::timeout: return core::has_passed(whole);
         default: return false;
     }
 }

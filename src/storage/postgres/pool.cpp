@@ -12,6 +12,8 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/late.hpp"
+
 namespace marketdb::storage::postgres {
 
 namespace asio = boost::asio;
@@ -78,6 +80,7 @@ Pool::~Pool() {
 asio::awaitable<Lease> Pool::acquire(Deadline deadline) {
     const std::shared_ptr<Pool> self = shared_from_this();
     if (closed_) throw Error(ErrorCode::closed, "the manager was closed");
+    core::require_time(deadline);
     if (waiters_.empty()) {
         if (std::unique_ptr<Connection> connection = take_idle()) {
             ++busy_;
@@ -90,7 +93,7 @@ asio::awaitable<Lease> Pool::acquire(Deadline deadline) {
     const Turn turn(*this, waiter);
     connect_if_wanted();
     while (waiter.connection == nullptr && waiter.failure == nullptr) {
-        if (steady_clock::now() >= deadline.at) {
+        if (core::has_passed(deadline)) {
             ++timeouts_;
             refuse_late();
         }

@@ -16,13 +16,13 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/late.hpp"
+
 namespace marketdb::storage::postgres {
 
 namespace asio = boost::asio;
 
 namespace {
-
-bool has_passed(Deadline deadline) { return std::chrono::steady_clock::now() >= deadline.at; }
 
 int doubled(int socket) {
     const int own = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
@@ -65,7 +65,7 @@ asio::awaitable<SocketEvent> SocketWatch::until_readable(Deadline deadline) {
     for (;;) {
         // What a wait to read or write has left behind.
         if (std::exchange(readable_, false)) co_return SocketEvent::ready;
-        if (has_passed(deadline)) co_return SocketEvent::late;
+        if (core::has_passed(deadline)) co_return SocketEvent::late;
         waits_until_ = deadline.at;
         set_alarm(deadline.at);
         boost::system::error_code failed;
@@ -85,7 +85,7 @@ asio::awaitable<SocketEvent> SocketWatch::until_readable_or_writable(Deadline de
     arm(asio::posix::stream_descriptor::wait_read, &SocketWatch::waits_for_read_, &SocketWatch::readable_);
     arm(asio::posix::stream_descriptor::wait_write, &SocketWatch::waits_for_write_, &SocketWatch::writable_);
     while (!readable_ && !writable_) {
-        if (has_passed(deadline)) co_return SocketEvent::late;
+        if (core::has_passed(deadline)) co_return SocketEvent::late;
         wake_.expires_at(deadline.at);
         boost::system::error_code ignored;
         // A cancelled timer is an event, or the wish of the caller; which of them is seen below.

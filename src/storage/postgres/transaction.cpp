@@ -12,6 +12,7 @@
 
 #include <marketdb/error.hpp>
 
+#include "core/late.hpp"
 #include "storage/postgres/server_error.hpp"
 
 namespace marketdb::storage::postgres {
@@ -27,9 +28,11 @@ constexpr auto kRecovery = std::chrono::seconds(5);
 /// What a session's limit may be longer than an operation's deadline without being set anew.
 constexpr milliseconds kSlack{500};
 
-/// The server's limit for a deadline; 0: none.
+/// The server's limit for what is about to be sent; 0: none.
+/// Errors: timeout  too late to send anything: an answer that is quick enough would count.
 milliseconds limit_of(Deadline deadline) {
     if (deadline.at == Deadline::never().at) return milliseconds{0};
+    core::require_time(deadline);
     const auto left = std::chrono::ceil<milliseconds>(deadline.at - steady_clock::now());
     return std::max(left, milliseconds{1});
 }
@@ -195,6 +198,7 @@ std::string timeout_prefix(Connection& connection, Deadline deadline) {
 }
 
 asio::awaitable<std::vector<Result>> commit(Connection& connection, std::span<const Step> steps, Deadline deadline) {
+    core::require_time(deadline);
     std::vector<Step> all(steps.begin(), steps.end());
     all.push_back(kCommit);
     const bool throws_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
@@ -224,7 +228,7 @@ asio::awaitable<void> recover(Connection& connection) {
 }
 
 asio::awaitable<void> pause_before_retry(std::exception_ptr failure, Deadline deadline) {
-    if (!is_transient_failure(failure) || steady_clock::now() >= deadline.at) std::rethrow_exception(failure);
+    if (!is_transient_failure(failure) || core::has_passed(deadline)) std::rethrow_exception(failure);
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     asio::steady_timer pause(executor, short_pause());
     co_await pause.async_wait(asio::use_awaitable);

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 
 #include <marketdb/deadline.hpp>
 #include <marketdb/error.hpp>
+
+#include "core/late.hpp"
 
 namespace marketdb::storage::sqlite {
 
@@ -24,16 +25,14 @@ class Control {
 
     void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
-    [[nodiscard]] bool is_late() const noexcept {
-        return deadline_.at != Deadline::never().at && std::chrono::steady_clock::now() >= deadline_.at;
-    }
+    [[nodiscard]] bool is_late() const noexcept { return core::has_passed(deadline_); }
     [[nodiscard]] bool must_stop() const noexcept { return is_cancelled() || is_late(); }
     [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
 
     /// Errors: cancelled, timeout.
     void check() const {
         if (is_cancelled()) throw Error(ErrorCode::cancelled, "the operation was cancelled and undone");
-        if (is_late()) throw Error(ErrorCode::timeout, "the deadline passed; the operation was undone");
+        core::require_time(deadline_);
     }
 
  private:
