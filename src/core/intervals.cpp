@@ -45,11 +45,17 @@ Intervals common(const Intervals& one, const Intervals& other) {
     return both;
 }
 
-bool contains_within(const Intervals& set, Timestamp time) noexcept {
+Intervals inner(Intervals set) {
     constexpr std::chrono::microseconds kMoment{1};
+    for (Interval& one : set) one = {one.start + kMoment, one.end - kMoment};
+    std::erase_if(set, [](const Interval& one) { return one.end <= one.start; });
+    return set;
+}
+
+bool contains(const Intervals& set, Timestamp time) noexcept {
     const auto after = std::upper_bound(set.begin(), set.end(), time,
-                                        [](Timestamp moment, const Interval& one) { return moment <= one.start; });
-    return after != set.begin() && time < std::prev(after)->end - kMoment;
+                                        [](Timestamp moment, const Interval& one) { return moment < one.start; });
+    return after != set.begin() && time < std::prev(after)->end;
 }
 
 }  // namespace marketdb::core

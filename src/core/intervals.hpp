@@ -27,8 +27,9 @@ using Intervals = std::vector<Interval>;
 [[nodiscard]] Intervals without(const Intervals& from, const Intervals& what);
 /// What is in both.
 [[nodiscard]] Intervals common(const Intervals& one, const Intervals& other);
-/// Whether the time is in the set, and neither the first nor the last moment of a stretch: where time goes in milliseconds, a file that
-/// begins or ends there may not have all rows of it.
-[[nodiscard]] bool contains_within(const Intervals& set, Timestamp time) noexcept;
+/// Each stretch without its first and its last moment: where time goes in milliseconds, a file that begins or ends there may not have
+/// all rows of it.
+[[nodiscard]] Intervals inner(Intervals set);
+[[nodiscard]] bool contains(const Intervals& set, Timestamp time) noexcept;
 
 }  // namespace marketdb::core

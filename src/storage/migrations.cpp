@@ -47,7 +47,7 @@ constexpr std::string_view kCreateReferenceVersionSql = R"(CREATE TABLE "referen
 ) STRICT)";
 
 /// What is known to be complete, and what was missed: disjoint times of one source each. Or what is about to be claimed.
-constexpr std::string_view kCreateCoverageSql = R"(CREATE TABLE "{}" (
+constexpr std::string_view kCreateClaimsSql = R"(CREATE TABLE "{}" (
   "dataset" TEXT NOT NULL,
   "symbol_id" INTEGER NOT NULL,
   "clock" TEXT NOT NULL CHECK ("clock" IN ('event', 'received')),
@@ -74,6 +74,18 @@ Migration tables_step(std::uint32_t version, std::string_view name, std::span<co
     return step;
 }
 
+/// A step that makes a table of claims.
+Migration claims_step(std::uint32_t version, std::string_view name, std::string_view table) {
+    Migration step;
+    step.version = version;
+    step.name = name;
+    step.min_reader = 3;
+    step.min_writer = version;
+    step.up.push_back(fmt::format(kCreateClaimsSql, table));
+    step.down.push_back("DROP TABLE " + quote_identifier(table));
+    return step;
+}
+
 std::vector<Migration> make_sqlite_migrations() {
     const std::array reference{&table_of<Exchange>(), &table_of<Symbol>(), &table_of<Source>()};
     const std::array datasets{&table_of<BookTicker>(), &table_of<Trade>(), &table_of<FundingRate>(),
@@ -95,27 +107,17 @@ std::vector<Migration> make_sqlite_migrations() {
     fourth.name = "checks of updates";
     fourth.min_reader = 3;
     fourth.min_writer = 3;
-    Migration& fifth = steps.emplace_back();  // A program that does not know it would remove rows that are claimed.
-    fifth.version = 5;
-    fifth.name = "coverage";
-    fifth.min_reader = 3;
-    fifth.min_writer = 5;
-    fifth.up.push_back(fmt::format(kCreateCoverageSql, "coverage"));
-    fifth.down.emplace_back(R"(DROP TABLE "coverage")");
+    // A program that does not know it would remove rows that are claimed.
+    Migration fifth = claims_step(5, "coverage", "coverage");
     fifth.keeps.emplace_back("coverage");
+    steps.push_back(std::move(fifth));
     // A program that does not know it would remove rows that are held.
     const std::array retention{&table_of<RetentionPolicyRow>(), &table_of<RetentionHoldRow>()};
     Migration sixth = tables_step(6, "retention", retention);
     sixth.min_reader = 3;
     steps.push_back(std::move(sixth));
-    Migration& seventh =
-        steps.emplace_back();  // A program that does not know it would remove rows that are about to be claimed.
-    seventh.version = 7;
-    seventh.name = "pending claims";
-    seventh.min_reader = 3;
-    seventh.min_writer = 7;
-    seventh.up.push_back(fmt::format(kCreateCoverageSql, "pending_claims"));
-    seventh.down.emplace_back(R"(DROP TABLE "pending_claims")");
+    // A program that does not know it would remove rows that are about to be claimed.
+    steps.push_back(claims_step(7, "pending claims", "pending_claims"));
     for (Migration& step : steps) seal(step);
     return steps;
 }

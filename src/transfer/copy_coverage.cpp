@@ -1,11 +1,11 @@
 #include "transfer/copy_coverage.hpp"
 
-#include <chrono>
 #include <utility>
 
 #include <marketdb/error.hpp>
 
 #include "core/covered_time.hpp"
+#include "transfer/pending_claims.hpp"
 
 namespace marketdb::transfer {
 namespace {
@@ -54,14 +54,7 @@ boost::asio::awaitable<CopyCoverage::Known> CopyCoverage::ask(DatabaseManager& d
 
 boost::asio::awaitable<void> CopyCoverage::open(SourceId source) {
     std::vector<CoverageClaim> claims;
-    for (const ClockKind clock : {ClockKind::event, ClockKind::received}) {
-        CoverageClaim& one = claims.emplace_back();
-        one.dataset = there_.dataset;
-        one.symbol = there_.symbol;
-        one.clock = clock;
-        one.kind = CoverageKind::copy;
-        one.source = source;
-    }
+    add_pending(claims, there_.dataset, there_.symbol, CoverageKind::copy, source);
     return open_claims(to_, std::move(claims));
 }
 
@@ -81,12 +74,9 @@ boost::asio::awaitable<std::vector<SeriesPart>> CopyCoverage::uncovered_parts() 
     }
     const Known target = co_await ask(to_, there_, ClockKind::event);
     const core::Intervals whole(1, range_of(here_));
-    // Not the first and the last moment of what is covered: a file that begins or ends there may not have all rows of it.
-    constexpr std::chrono::microseconds kMoment{1};
-    core::Intervals certain;
-    for (const core::Interval& one : target.covered) certain.push_back({one.start + kMoment, one.end - kMoment});
+    const core::Intervals certain = core::inner(target.covered);
     std::vector<SeriesPart> parts;
-    for (const core::Interval& stretch : core::without(whole, core::united(std::move(certain)))) {
+    for (const core::Interval& stretch : core::without(whole, certain)) {
         SeriesPart& part = parts.emplace_back(here_);
         if (stretch.start != kEver.start) part.start = stretch.start;
         if (stretch.end != kEver.end) part.end = stretch.end;

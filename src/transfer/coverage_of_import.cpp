@@ -9,6 +9,7 @@
 
 #include "core/covered_time.hpp"
 #include "core/text.hpp"
+#include "transfer/pending_claims.hpp"
 
 namespace marketdb::transfer {
 namespace {
@@ -24,10 +25,29 @@ std::size_t series_of(const Row& row) noexcept {
     }
 }
 
-core::Intervals times_of(const std::vector<CoveredTime>& pieces) {
-    core::Intervals times;
-    for (const CoveredTime& piece : pieces) times.push_back({piece.start, piece.end});
-    return times;
+core::Intervals stretches_of(const std::vector<CoveredTime>& pieces) {
+    core::Intervals stretches;
+    for (const CoveredTime& piece : pieces) stretches.push_back({piece.start, piece.end});
+    return stretches;
+}
+
+template <class Row>
+FileClaims::Times times_of(const Row& row) noexcept {
+    return {row.timestamp, row.received_at};
+}
+
+/// Calls `on_bad(error)` and `on_row(place)` in the file's order.
+template <class OnBad, class OnRow>
+void in_file_order(const io::Batch& batch, OnBad&& on_bad, OnRow&& on_row) {
+    std::vector<const io::RowError*> bad;
+    for (const io::RowError& error : batch.errors) bad.push_back(&error);
+    std::sort(bad.begin(), bad.end(), [](const io::RowError* a, const io::RowError* b) { return a->line < b->line; });
+    auto next = bad.begin();
+    for (std::size_t at = 0; at < batch.lines.size(); ++at) {
+        for (; next != bad.end() && (*next)->line < batch.lines[at]; ++next) on_bad(**next);
+        on_row(at);
+    }
+    for (; next != bad.end(); ++next) on_bad(**next);
 }
 
 /// `file 'a.csv' (source 3), declared (source 4)`.
@@ -46,22 +66,13 @@ std::string reasons_text(const CoveredTime& piece, const std::vector<Source>& so
 }  // namespace
 
 void CoverageOfImport::survey(const io::Batch& batch) {
-    std::vector<std::pair<std::int64_t, FileClaims::Times>> bad;  // by line
-    for (const io::RowError& error : batch.errors) bad.push_back({error.line, {error.timestamp, error.received_at}});
-    std::sort(bad.begin(), bad.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::size_t next_bad = 0;
     std::visit(
         [&](const auto& rows) {
-            for (std::size_t at = 0; at < rows.size(); ++at) {
-                for (; next_bad < bad.size() && bad[next_bad].first < batch.lines[at]; ++next_bad) {
-                    claims_.survey_bad(bad[next_bad].second);
-                }
-                const FileClaims::Times times{rows[at].timestamp, rows[at].received_at};
-                claims_.survey(series_of(rows[at]), times);
-            }
+            in_file_order(
+                batch, [&](const io::RowError& error) { claims_.survey_bad(times_of(error)); },
+                [&](std::size_t at) { claims_.survey(series_of(rows[at]), times_of(rows[at])); });
         },
         batch.rows);
-    for (; next_bad < bad.size(); ++next_bad) claims_.survey_bad(bad[next_bad].second);
 }
 
 boost::asio::awaitable<void> CoverageOfImport::look_up(SourceId own) {
@@ -80,7 +91,9 @@ boost::asio::awaitable<void> CoverageOfImport::look_up(SourceId own) {
         core::for_each_series(claims, [&](std::span<const CoverageClaim> series) {
             const std::vector<CoveredTime> pieces = core::covered_time(series, SourceId{}, core::kEver);
             const ClockKind clock = series.front().clock;
-            covered_[index][static_cast<std::size_t>(clock)] = times_of(pieces);
+            core::Intervals all = stretches_of(pieces);
+            core::Intervals certain = core::inner(all);
+            covered_[index][static_cast<std::size_t>(clock)] = {std::move(all), std::move(certain)};
             if (clock == claims_.main_clock(index)) by_[index] = pieces;
         });
     }
@@ -119,7 +132,7 @@ bool CoverageOfImport::takes(std::size_t series, const FileClaims::Times& times)
     if (!options_.only_gaps || found == covered_.end()) return true;
     // What another recorder received within a time may not be what this one did, so the clock of arrival alone does not tell.
     const auto is_covered = [&](ClockKind clock) {
-        return core::contains_within(found->second[static_cast<std::size_t>(clock)], times.of(clock));
+        return core::contains(found->second[static_cast<std::size_t>(clock)].certain, times.of(clock));
     };
     const bool has_arrival = is_present(times.received);
     return !is_covered(ClockKind::event) || (has_arrival && !is_covered(ClockKind::received));
@@ -127,19 +140,14 @@ bool CoverageOfImport::takes(std::size_t series, const FileClaims::Times& times)
 
 template <class Row>
 std::uint64_t CoverageOfImport::take_rows(std::vector<Row>& rows, io::Batch& batch) {
-    std::vector<std::int64_t> bad;
-    for (const io::RowError& error : batch.errors) bad.push_back(error.line);
-    std::sort(bad.begin(), bad.end());
-    std::size_t next_bad = 0;
     std::size_t kept = 0;
-    for (std::size_t at = 0; at < rows.size(); ++at) {
-        for (; next_bad < bad.size() && bad[next_bad] < batch.lines[at]; ++next_bad) claims_.cut();
-        const FileClaims::Times times{rows[at].timestamp, rows[at].received_at};
-        if (!takes(series_of(rows[at]), times)) continue;
-        batch.lines[kept] = batch.lines[at];
-        rows[kept++] = rows[at];
-    }
-    for (; next_bad < bad.size(); ++next_bad) claims_.cut();
+    in_file_order(
+        batch, [&](const io::RowError&) { claims_.cut(); },
+        [&](std::size_t at) {
+            if (!takes(series_of(rows[at]), times_of(rows[at]))) return;
+            batch.lines[kept] = batch.lines[at];
+            rows[kept++] = rows[at];
+        });
     const std::uint64_t left_out = rows.size() - kept;
     rows.resize(kept);
     batch.lines.resize(kept);
@@ -154,7 +162,7 @@ void CoverageOfImport::add(std::vector<CoverageClaim>& claims, const FileClaims:
     core::Intervals times(1, claim.time);
     const auto found = covered_.find(claim.series);
     if (options_.only_gaps && found != covered_.end()) {
-        times = core::without(times, found->second[static_cast<std::size_t>(claim.clock)]);
+        times = core::without(times, found->second[static_cast<std::size_t>(claim.clock)].all);
     }
     for (const core::Interval& time : times) {
         CoverageClaim& one = claims.emplace_back();
@@ -175,31 +183,16 @@ boost::asio::awaitable<void> CoverageOfImport::open(SourceId source) {
     for (std::size_t index = 0; index < instruments_.count(); ++index) {
         const SymbolId symbol{instruments_.id(index)};
         if (symbol == SymbolId{} || !open_.insert(index).second) continue;
-        for (const ClockKind clock : {ClockKind::event, ClockKind::received}) {
-            CoverageClaim& one = claims.emplace_back();
-            one.dataset = *dataset_;
-            one.symbol = symbol;
-            one.clock = clock;
-            one.kind = CoverageKind::file;
-            one.source = source;
-        }
+        add_pending(claims, *dataset_, symbol, CoverageKind::file, source);
     }
     if (!claims.empty()) co_await open_claims(db_, std::move(claims));
 }
 
-boost::asio::awaitable<void> CoverageOfImport::settle(SourceId source) {
+boost::asio::awaitable<void> CoverageOfImport::settle(SourceId source, std::vector<CoverageClaim> claims) {
     if (open_.empty()) co_return;
     CoverageFilter closes;
     closes.source = source;
-    co_await settle_claims(db_, closes, at_end(source));
-}
-
-boost::asio::awaitable<void> CoverageOfImport::close(SourceId source) {
-    if (open_.empty()) co_return;
-    CoverageFilter closes;
-    closes.source = source;
-    std::vector<CoverageClaim> nothing;
-    co_await settle_claims(db_, closes, std::move(nothing));
+    co_await settle_claims(db_, closes, std::move(claims));
 }
 
 std::vector<CoverageClaim> CoverageOfImport::so_far(SourceId source) {

@@ -51,22 +51,25 @@ class CoverageOfImport {
 
     /// Says, before rows of series are stored for the first time, that they will be claimed.
     boost::asio::awaitable<void> open(SourceId source);
-    /// Claims when the file has ended what nobody took out of it meanwhile.
-    boost::asio::awaitable<void> settle(SourceId source);
-    /// The same when it has not: of what is not claimed yet nothing will be.
-    boost::asio::awaitable<void> close(SourceId source);
+    /// Claims of that what nobody took out of it meanwhile; nothing else is pending then.
+    boost::asio::awaitable<void> settle(SourceId source, std::vector<CoverageClaim> claims);
 
     /// To be stored with the rows that were taken.
     [[nodiscard]] std::vector<CoverageClaim> so_far(SourceId source);
+    /// To be settled when the file has ended.
+    [[nodiscard]] std::vector<CoverageClaim> at_end(SourceId source) const;
 
  private:
-    using Covered = std::array<core::Intervals, 2>;  // by clock
+    /// On one clock.
+    struct Covered {
+        core::Intervals all;
+        core::Intervals certain;  // of which others have every row
+    };
 
     template <class Row>
     std::uint64_t take_rows(std::vector<Row>& rows, io::Batch& batch);
     [[nodiscard]] bool is_kept() const noexcept { return dataset_ && *dataset_ != Dataset::balances; }
     [[nodiscard]] bool takes(std::size_t series, const FileClaims::Times& times);
-    [[nodiscard]] std::vector<CoverageClaim> at_end(SourceId source) const;
     void add(std::vector<CoverageClaim>& claims, const FileClaims::Claim& claim, SourceId source) const;
 
     DatabaseManager& db_;
@@ -75,9 +78,9 @@ class CoverageOfImport {
     std::optional<Dataset> dataset_;
     bool claims_by_itself_ = true;
     FileClaims claims_;
-    std::set<std::size_t> open_;                          // series
-    std::map<std::size_t, Covered> covered_;              // of series that have any
-    std::map<std::size_t, std::vector<CoveredTime>> by_;  // the same on the file's own clock, with reasons
+    std::set<std::size_t> open_;                             // series
+    std::map<std::size_t, std::array<Covered, 2>> covered_;  // of series that have any, by clock
+    std::map<std::size_t, std::vector<CoveredTime>> by_;     // the same on the file's own clock, with reasons
 };
 
 }  // namespace marketdb::transfer

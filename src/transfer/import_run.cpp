@@ -117,7 +117,11 @@ boost::asio::awaitable<ImportReport> ImportRun::run() {
     } catch (const boost::system::system_error&) {
         throw interrupted("cancelled");  // Asio's word for a coroutine that was cancelled while it waited
     }
-    if (stopped || !report_.error.empty()) co_await coverage_.close(source_);
+    if (stopped || !report_.error.empty()) {
+        // Of what is not claimed yet nothing will be.
+        std::vector<CoverageClaim> nothing;
+        co_await coverage_.settle(source_, std::move(nothing));
+    }
     if (stopped) std::rethrow_exception(stopped);
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     co_return std::move(report_);
@@ -286,7 +290,8 @@ boost::asio::awaitable<void> ImportRun::store() {
     refuse_changed_file();
     report_instruments();
     if (!is_validated_ && source_ != SourceId{}) co_await look_at_coverage(source_);
-    if (source_ != SourceId{}) co_await coverage_.settle(source_);
+    std::vector<CoverageClaim> claims = coverage_.at_end(source_);
+    co_await coverage_.settle(source_, std::move(claims));
     co_await finish_source();
 }
 

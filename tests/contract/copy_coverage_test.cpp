@@ -1,8 +1,6 @@
 #include <memory>
 #include <utility>
 
-#include <marketdb/removal.hpp>
-
 #include "coverage_fixture.hpp"
 
 /// What a copy makes of the coverage of both sides.
@@ -121,11 +119,7 @@ TEST_P(CopyCoverageShared, RowsThatGoMeanwhileAreNotClaimed) {
     CopyOptions options;
     options.on_progress = [&](const CopyProgress& progress) {
         if (!progress.verifying && progress.rows < 10) return;
-        DeleteOptions remove;
-        remove.series.exchange = "ALPHA_SPOT";
-        remove.start = kNoon + 4s;
-        remove.end = kNoon + 6s;
-        removed += writer->wait(delete_rows(*writer, remove)).rows;
+        removed += writer->wait(delete_rows(*writer, removal(kNoon + 4s, kNoon + 6s))).rows;
     };
     EXPECT_EQ(copy(options).different, 0U) << "they went after they were compared";
     EXPECT_EQ(removed, 2U);
@@ -140,22 +134,17 @@ TEST_P(CopyCoverageShared, RowsThatGoMeanwhileAreNotClaimed) {
 }
 
 TEST_P(CopyCoverageShared, ACopyThatFoundADifferenceLeavesNothingPending) {
-    const SymbolId there = store_there(10);
+    store_there(10);
     const auto writer = open(config());
     CopyOptions options;
     options.on_progress = [&](const CopyProgress& progress) {
         if (progress.verifying || progress.rows < 10) return;
-        DeleteOptions remove;
-        remove.series.exchange = "ALPHA_SPOT";
-        remove.start = kNoon + 4s;
-        remove.end = kNoon + 6s;
-        static_cast<void>(writer->wait(delete_rows(*writer, remove)));
+        static_cast<void>(writer->wait(delete_rows(*writer, removal(kNoon + 4s, kNoon + 6s))));
     };
     EXPECT_EQ(copy(options).different, 1U) << "they went before they were compared";
     EXPECT_EQ(coverage(), Lines{});
     EXPECT_EQ(copy().different, 0U);
     EXPECT_EQ(coverage(), Lines{"book-tickers event +0ms .. +9000.001ms copy"});
-    static_cast<void>(there);
 }
 
 }  // namespace

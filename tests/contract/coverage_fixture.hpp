@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <marketdb/coverage.hpp>
+#include <marketdb/removal.hpp>
 
 #include "import_fixture.hpp"
 
@@ -24,6 +25,17 @@ class CoverageTest : public ImportTest {
         made.clock = clock;
         made.kind = kind;
         made.source = source;
+        made.start = start;
+        made.end = end;
+        return made;
+    }
+
+    /// Of all series of the dataset.
+    static DeleteOptions removal(Timestamp start = kNoTime, Timestamp end = kNoTime,
+                                 Dataset dataset = Dataset::book_tickers) {
+        DeleteOptions made;
+        made.dataset = dataset;
+        made.series.exchange = "*";
         made.start = start;
         made.end = end;
         return made;

@@ -3,8 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include <marketdb/removal.hpp>
-
 #include "../support/child_process.hpp"
 #include "coverage_fixture.hpp"
 
@@ -64,15 +62,9 @@ TEST_P(ImportCoverageShared, RowsThatGoMeanwhileAreNotClaimed) {
     options.batch_rows = 100;
     options.on_progress = [&](const ImportProgress& progress) {
         if (progress.validating || progress.rows != 200) return;
-        DeleteOptions remove;
-        remove.series.exchange = "*";
-        remove.start = kNoon + 50ms;
-        remove.end = kNoon + 60ms;
-        EXPECT_EQ(writer->wait(delete_rows(*writer, remove)).rows, 10U);
-        remove.start =
-            kNoon + 199ms;  // received in one moment with rows that are still to come, as far as the import knows
-        remove.end = kNoon + 200ms;
-        EXPECT_EQ(writer->wait(delete_rows(*writer, remove)).rows, 1U);
+        EXPECT_EQ(writer->wait(delete_rows(*writer, removal(kNoon + 50ms, kNoon + 60ms))).rows, 10U);
+        // Received in one moment with rows that are still to come, as far as the import knows.
+        EXPECT_EQ(writer->wait(delete_rows(*writer, removal(kNoon + 199ms, kNoon + 200ms))).rows, 1U);
     };
     import_whole(file("quotes.csv", tardis_quotes(1'000)), options);
     EXPECT_EQ(stored_quotes().size(), 989U);
@@ -88,11 +80,7 @@ TEST_P(ImportCoverageShared, NorByAFileThatClaimsWhenItHasEnded) {
     options.batch_rows = 2;
     options.on_progress = [&](const ImportProgress& progress) {
         if (progress.validating || progress.rows != 4) return;
-        DeleteOptions remove;
-        remove.dataset = Dataset::trades;
-        remove.series.exchange = "*";
-        remove.start = kNoon + 3ms;
-        remove.end = kNoon + 6ms;
+        const DeleteOptions remove = removal(kNoon + 3ms, kNoon + 6ms, Dataset::trades);
         EXPECT_EQ(writer->wait(delete_rows(*writer, remove)).rows, 2U);
     };
     std::string rows = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n";
@@ -111,9 +99,7 @@ TEST_P(ImportCoverageShared, NorWhenTheWholeSeriesGoes) {
     options.batch_rows = 100;
     options.on_progress = [&](const ImportProgress& progress) {
         if (progress.validating || progress.rows != 200) return;
-        DeleteOptions remove;
-        remove.series.exchange = "*";
-        EXPECT_EQ(writer->wait(delete_rows(*writer, remove)).rows, 200U);
+        EXPECT_EQ(writer->wait(delete_rows(*writer, removal())).rows, 200U);
     };
     const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
     import_whole(given, options);
@@ -132,9 +118,7 @@ TEST_P(ImportCoverageShared, WhatWentBetweenAStoppedImportAndTheNextIsClaimedByT
     options.batch_rows = 100;
     const std::filesystem::path given = file("quotes.csv", tardis_quotes(1'000));
     expect_error(ErrorCode::cancelled, [&] { import(given, options); });
-    DeleteOptions remove;
-    remove.series.exchange = "*";
-    EXPECT_EQ(wait(delete_rows(db(), remove)).rows, 300U);
+    EXPECT_EQ(wait(delete_rows(db(), removal())).rows, 300U);
     EXPECT_EQ(coverage(), Lines{});
     import_whole(given);
     EXPECT_EQ(coverage(),

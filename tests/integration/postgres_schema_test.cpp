@@ -13,6 +13,12 @@ using storage::Table;
 
 class PostgresSchema : public PostgresSchemaTest {
  protected:
+    void step_down_to(std::size_t version) {
+        const auto steps = storage::postgres::migrations();
+        for (std::size_t last = steps.size(); last > version; --last) {
+            apply(sql(), schema(), steps[last - 1].down.front());
+        }
+    }
     /// What the catalogue says of one table: columns, then constraints other than those of datasets on other tables.
     static Rows described(PostgresSession& session, const Table& table) {
         const std::string of_table = "'" + std::string(table.name) + "'::regclass";
@@ -67,9 +73,7 @@ TEST_F(PostgresSchema, DownStepsLeaveNothingAndUpStepsCanFollow) {
     };
     EXPECT_EQ(ensure("2026-11-25Z", "2026-11-26Z"), 1);
     const Rows before = left();
-    for (std::size_t version = storage::postgres::migrations().size(); version > 0; --version) {
-        apply(sql(), schema(), storage::postgres::migrations()[version - 1].down.front());
-    }
+    step_down_to(0);
     EXPECT_EQ(left(), Rows{});
     for (const auto& step : storage::postgres::migrations()) apply(sql(), schema(), step.up.front());
     EXPECT_EQ(ensure("2026-11-25Z", "2026-11-26Z"), 1);
@@ -78,9 +82,7 @@ TEST_F(PostgresSchema, DownStepsLeaveNothingAndUpStepsCanFollow) {
 
 TEST_F(PostgresSchema, AStepUndoneLeavesThoseBeforeIt) {
     add_symbols();
-    for (std::size_t version = storage::postgres::migrations().size(); version > 1; --version) {
-        apply(sql(), schema(), storage::postgres::migrations()[version - 1].down.front());
-    }
+    step_down_to(1);
     EXPECT_EQ(sql().rows("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
                          " ORDER BY 1"),
               (Rows{"exchanges", "reference_version", "series", "sources", "symbols"}));

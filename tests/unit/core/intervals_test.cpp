@@ -60,10 +60,10 @@ TEST(Intervals, AreTheSetsThatTheirMomentsMake) {
         ASSERT_TRUE(is_in_order_and_apart(both));
         ASSERT_EQ(bits_of(both), bits_of(one) & bits_of(other));
         const Bits bits = bits_of(one);
-        const Bits within = bits & (bits << 1) & (bits >> 1);
-        for (std::size_t at = 0; at < kMoments; ++at) {
-            ASSERT_EQ(core::contains_within(one, moment(at)), within[at]);
-        }
+        for (std::size_t at = 0; at < kMoments; ++at) ASSERT_EQ(core::contains(one, moment(at)), bits[at]);
+        const Intervals inner = core::inner(one);
+        ASSERT_TRUE(is_in_order_and_apart(inner));
+        ASSERT_EQ(bits_of(inner), bits & (bits << 1) & (bits >> 1));
     }
 }
 
