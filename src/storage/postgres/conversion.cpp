@@ -11,6 +11,7 @@
 #include <marketdb/error.hpp>
 
 #include "core/identity.hpp"
+#include "core/late.hpp"
 #include "storage/postgres/catalogue.hpp"
 #include "storage/postgres/migrator.hpp"
 #include "storage/postgres/row_codec.hpp"
@@ -305,6 +306,7 @@ asio::awaitable<Result> Conversion::call(std::string function, std::string_view 
     const std::string begin = fmt::format("BEGIN ISOLATION LEVEL {}", isolation);
     const std::string sql = fmt::format("SELECT {}.{}", sql_.before().quoted(), function);
     const std::array steps{Step{begin}, Step{sql}, Step{"COMMIT"}};
+    core::require_time(deadline_);
     std::vector<Result> results = co_await connection_.run(steps, deadline_);
     co_return std::move(results[1]);
 }
@@ -322,6 +324,7 @@ asio::awaitable<void> Conversion::transact(std::string text) {
 }
 
 asio::awaitable<void> Conversion::end_with(std::string text) {
+    core::require_time(deadline_);
     std::optional<std::string> doubt;
     try {
         co_await connection_.run_text(std::move(text), deadline_);

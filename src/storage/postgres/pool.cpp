@@ -80,8 +80,8 @@ Pool::~Pool() {
 asio::awaitable<Lease> Pool::acquire(Deadline deadline) {
     const std::shared_ptr<Pool> self = shared_from_this();
     if (closed_) throw Error(ErrorCode::closed, "the manager was closed");
-    core::require_time(deadline);
     if (waiters_.empty()) {
+        if (!idle_.empty()) core::require_time(deadline);
         if (std::unique_ptr<Connection> connection = take_idle()) {
             ++busy_;
             ++acquired_;

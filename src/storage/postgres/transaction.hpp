@@ -25,7 +25,8 @@ namespace marketdb::storage::postgres {
 /// A step of each statement, which must live as long.
 [[nodiscard]] std::vector<Step> steps_of(std::span<const std::string> statements);
 
-/// Reads in one round trip; what it finds is of one moment only within one statement. The deadline reaches the server.
+/// Reads in one round trip; what it finds is of one moment only within one statement. The deadline reaches the server. This and what
+/// follows send nothing for which it is too late, and are a `timeout` then.
 boost::asio::awaitable<std::vector<Result>> read(Connection& connection, std::span<const Step> steps,
                                                  Deadline deadline);
 boost::asio::awaitable<Result> read_one(Connection& connection, Step step, Deadline deadline);
@@ -51,7 +52,8 @@ boost::asio::awaitable<std::vector<Result>> run_whole(Connection& connection, st
 /// Runs the last statements of a transaction and commits, in one round trip. A wish to cancel comes too late now and is not
 /// heeded; whoever calls this must not suspend again before it has told its own caller.
 ///
-/// Errors: in_doubt  the link broke, or the deadline passed, before the server had confirmed.
+/// Errors: timeout   it is too late; nothing was sent, and the transaction is still open.
+///         in_doubt  the link broke, or the deadline passed, before the server had confirmed.
 boost::asio::awaitable<std::vector<Result>> commit(Connection& connection, std::span<const Step> steps,
                                                    Deadline deadline);
 boost::asio::awaitable<void> commit(Connection& connection, Deadline deadline);
