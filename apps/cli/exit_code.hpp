@@ -2,6 +2,9 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
+
+#include <marketdb/error.hpp>
 
 namespace marketdb::cli {
 
@@ -31,6 +34,34 @@ class UsageError : public Failure {
  public:
     explicit UsageError(const std::string& message) : Failure(kUsage, message) {}
 };
+
+/// The command that helps, where there is one.
+inline std::string_view advice(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::unknown_exchange: return "`marketdb exchanges` lists those that are known";
+        case ErrorCode::unknown_symbol: return "`marketdb symbols` lists those that are known";
+        case ErrorCode::schema_mismatch: return "`marketdb migrate status` says more";
+        default: return "";
+    }
+}
+
+/// Of commands that end with 1 where they found something: a name that fits nothing, or several, is wrong usage there.
+template <class Ask>
+auto with_known_names(Ask&& ask) {
+    try {
+        return ask();
+    } catch (const Error& error) {
+        switch (error.code()) {
+            case ErrorCode::unknown_exchange:
+            case ErrorCode::unknown_symbol:
+            case ErrorCode::ambiguous:
+            case ErrorCode::invalid_argument: break;
+            default: throw;
+        }
+        const std::string_view help = advice(error.code());
+        throw UsageError(std::string(error.what()).append(help.empty() ? "" : "; ").append(help));
+    }
+}
 
 /// The user asked to stop.
 struct Interrupted {};

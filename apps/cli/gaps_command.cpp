@@ -93,7 +93,8 @@ int run_gaps(const GlobalOptions& global, const CoverageArguments& arguments, co
     RecordPrinter printer(output(), options.flags.format(), fields());
     std::vector<SymbolId> symbols;
     for (const std::string& series : selection.series) {
-        for (const Symbol& symbol : session.resolve_series(series)) symbols.push_back(symbol.id);
+        const std::vector<Symbol> known = with_known_names([&] { return session.resolve_series(series); });
+        for (const Symbol& symbol : known) symbols.push_back(symbol.id);
     }
     for (const SymbolId symbol : symbols) {
         search.symbol = symbol;

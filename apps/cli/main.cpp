@@ -31,16 +31,6 @@ ExitCode exit_code_of(ErrorCode code) {
     }
 }
 
-/// The command that helps, where there is one.
-std::string_view advice(ErrorCode code) {
-    switch (code) {
-        case ErrorCode::unknown_exchange: return "`marketdb exchanges` lists those that are known";
-        case ErrorCode::unknown_symbol: return "`marketdb symbols` lists those that are known";
-        case ErrorCode::schema_mismatch: return "`marketdb migrate status` says more";
-        default: return "";
-    }
-}
-
 std::string command_path(const CLI::App& app) {
     std::string path = "marketdb";
     const CLI::App* at = &app;

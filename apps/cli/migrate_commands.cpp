@@ -165,6 +165,10 @@ int run_migrate_down(const GlobalOptions& global, const MigrateOptions& options)
         throw UsageError("nothing was changed: add --yes to put the old tables back, with what was written since");
     }
     const MigrationStatus status = Session::unopened(choice, Access::read).migrate_status();
+    if (*options.to > status.version) {
+        throw UsageError(fmt::format("--to {}: the schema has version {}; expected 0 to {}", *options.to,
+                                     status.version, status.version));
+    }
     output().line(fmt::format("{}: schema version {} down to {}", choice.name(), status.version, *options.to));
     if (!options.yes) {
         print_down_plan(status.steps, *options.to);

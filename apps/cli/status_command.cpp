@@ -119,7 +119,7 @@ int run_check(const GlobalOptions& global, const StatusArguments& arguments) {
     limits.each_series = arguments.each_series;
 
     Session session(choose_database(global), Access::read);
-    const DatabaseStatus status = look_at(session, options);
+    const DatabaseStatus status = with_known_names([&] { return look_at(session, options); });
     const std::vector<HealthFinding> findings = find_unhealthy(session.impl().manager, status, limits);
     const OutputFormat format = arguments.flags.format();
     if (findings.empty() && format == OutputFormat::table) {

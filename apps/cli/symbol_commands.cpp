@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <marketdb/coverage.hpp>
 #include <marketdb/error.hpp>
 #include <marketdb/symbols.hpp>
 
@@ -37,7 +39,17 @@ QuantityUnit read_quantity_unit(const std::string& text) {
     return QuantityUnit::unknown;
 }
 
+/// A pair is written with a slash.
+void refuse_pair(std::string_view option, const std::optional<std::string>& asset) {
+    if (!asset || asset->find('/') == std::string::npos) return;
+    throw UsageError(fmt::format("{} {}: expected one asset, such as BTC", option, printable(*asset)));
+}
+
 SymbolUpdate read_update(const SymbolSetArguments& arguments) {
+    for (const auto& [option, asset] : {std::pair("--base", arguments.base), std::pair("--quote", arguments.quote),
+                                        std::pair("--settle-asset", arguments.settle_asset)}) {
+        refuse_pair(option, asset);
+    }
     SymbolUpdate update;
     if (arguments.base) update.symbol_base = *arguments.base;
     if (arguments.quote) update.symbol_quote = *arguments.quote;
@@ -167,6 +179,9 @@ int run_symbols_merge(const GlobalOptions& global, const SymbolMergeArguments& a
     }
     Session::Impl& impl = session.impl();
     note(fmt::format("moving from {}", both));
+    CoverageFilter of_moved;
+    of_moved.symbol = from.id;
+    const bool was_covered = keeps_coverage(impl.manager) && !impl.run(get_coverage(impl.manager, of_moved)).empty();
     const MergeResult result = impl.run(impl.manager.merge_symbols(from.id, into.id));
     const WriteResult* const parts[] = {&result.book_tickers, &result.trades, &result.funding_rates};
     for (std::size_t i = 0; i < std::size(kSymbolDatasets); ++i) {
@@ -175,6 +190,11 @@ int run_symbols_merge(const GlobalOptions& global, const SymbolMergeArguments& a
     }
     if (!arguments.json) output().line(fmt::format("moved from {}:", both));
     print_merge(records, arguments.json);
+    if (was_covered) {
+        note(
+            fmt::format("time that was complete of {} is not known to be so of {}; `marketdb coverage declare` says it",
+                        shown(session, from), shown(session, into)));
+    }
     session.close();
     return kOk;
 }

@@ -1,6 +1,7 @@
 #include "transfer/coverage_of_import.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -99,8 +100,38 @@ boost::asio::awaitable<void> CoverageOfImport::look_up(SourceId own) {
     }
 }
 
-boost::asio::awaitable<std::vector<std::string>> CoverageOfImport::overlaps() {
+std::vector<std::string> CoverageOfImport::why_not_complete(std::string_view why) const {
     std::vector<std::string> lines;
+    if (why.empty() || !is_present(options_.complete_from)) return lines;
+    lines.push_back(fmt::format("{}, so it is not claimed to be complete from {} to {}", why,
+                                to_string(options_.complete_from), to_string(options_.complete_to)));
+    return lines;
+}
+
+std::string_view CoverageOfImport::doubt_of_complete() const {
+    if (!is_kept()) return "no coverage of balances is kept";
+    if (!keeps_coverage(db_)) return "an existing schema keeps no coverage";
+    if (claims_.has_bad() || instruments_.refused_rows() > 0) return "rows of it are not stored";
+    return {};
+}
+
+bool CoverageOfImport::has_rows_of_complete() const {
+    const core::Intervals said{{options_.complete_from, options_.complete_to}};
+    for (std::size_t index = 0; index < instruments_.count(); ++index) {
+        const core::Intervals whole = claims_.whole(index, claims_.main_clock(index));
+        if (!core::common(whole, said).empty()) return true;
+    }
+    return false;
+}
+
+boost::asio::awaitable<std::vector<std::string>> CoverageOfImport::remarks() {
+    std::vector<std::string> lines = why_not_complete(doubt_of_complete());
+    if (is_present(options_.complete_from) && !has_rows_of_complete()) {
+        lines.push_back(fmt::format("it is said to be complete from {} to {}, and has no row of that time",
+                                    to_string(options_.complete_from), to_string(options_.complete_to)));
+    }
+    if (options_.only_gaps) co_return lines;
+    std::size_t shown = 0;
     std::vector<Source> sources;
     std::size_t more = 0;
     for (const auto& [index, pieces] : by_) {
@@ -110,10 +141,11 @@ boost::asio::awaitable<std::vector<std::string>> CoverageOfImport::overlaps() {
             const Timestamp start = std::max(piece.start, whole.front().start);
             const Timestamp end = std::min(piece.end, whole.front().end);
             if (end <= start) continue;
-            if (lines.size() == kMaxOverlaps) {
+            if (shown == kMaxOverlaps) {
                 ++more;
                 continue;
             }
+            ++shown;
             if (sources.empty()) sources = co_await db_.get_sources();
             lines.push_back(fmt::format("{} {}: covered already from {} to {} ({} time), by {}", to_string(*dataset_),
                                         instruments_.name(index), to_string(start), to_string(end),

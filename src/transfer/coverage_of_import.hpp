@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -38,8 +39,10 @@ class CoverageOfImport {
     /// Reads what sources other than `own` claim of the file's series.
     /// Errors: schema_mismatch  only gaps are asked for, and the database keeps no coverage.
     boost::asio::awaitable<void> look_up(SourceId own);
-    /// What of the file's time they cover, a line each.
-    boost::asio::awaitable<std::vector<std::string>> overlaps();
+    /// Of a file that the user says is complete: that nothing is claimed of it. Else nothing.
+    [[nodiscard]] std::vector<std::string> why_not_complete(std::string_view why) const;
+    /// What of the file's time they cover, and why what the user says of it is not claimed, a line each.
+    boost::asio::awaitable<std::vector<std::string>> remarks();
 
     /// Notes the rows of a batch that are about to be stored, and that its errors are not. If only gaps are filled, rows of covered
     /// time are taken out.
@@ -69,6 +72,8 @@ class CoverageOfImport {
     template <class Row>
     std::uint64_t take_rows(std::vector<Row>& rows, io::Batch& batch);
     [[nodiscard]] bool is_kept() const noexcept { return dataset_ && *dataset_ != Dataset::balances; }
+    [[nodiscard]] std::string_view doubt_of_complete() const;
+    [[nodiscard]] bool has_rows_of_complete() const;
     [[nodiscard]] bool takes(std::size_t series, const FileClaims::Times& times);
     void add(std::vector<CoverageClaim>& claims, const FileClaims::Claim& claim, SourceId source) const;
 

@@ -40,6 +40,7 @@ void FileClaims::survey(std::size_t index, Times times) {
 }
 
 void FileClaims::survey_bad(Times times) {
+    has_bad_ = true;
     for (const ClockKind clock : kClocks) {
         const auto i = static_cast<std::size_t>(clock);
         const Timestamp time = times.of(clock);

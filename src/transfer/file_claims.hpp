@@ -41,6 +41,8 @@ class FileClaims {
     /// Here a row was not stored, and nobody knows of which series and time it is.
     void cut() noexcept { ++cuts_; }
 
+    /// Whether there is a row that will not be stored.
+    [[nodiscard]] bool has_bad() const noexcept { return has_bad_; }
     /// The clock that puts the series in order; the exchange's where none does.
     [[nodiscard]] ClockKind main_clock(std::size_t series) const;
     /// From the first row to the last, both included, on the clock. Empty: there is none.
@@ -91,6 +93,7 @@ class FileClaims {
     std::array<Timestamp, 2> latest_bad_{kNoTime, kNoTime};  // by clock
     std::uint64_t cuts_ = 0;
     std::size_t pieces_ = 0;
+    bool has_bad_ = false;
     bool is_surveyed_ = false;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include <marketdb/error.hpp>
 
@@ -12,5 +13,17 @@ class FileError : public Error {
     using Error::Error;
     explicit FileError(const Error& error) : Error(error) {}
 };
+
+/// Runs a job whose errors are the file's.
+template <class Job>
+[[nodiscard]] auto of_the_file(Job job) {
+    return [job = std::move(job)] {
+        try {
+            job();
+        } catch (const Error& error) {
+            throw FileError(error);
+        }
+    };
+}
 
 }  // namespace marketdb::transfer

@@ -15,7 +15,6 @@
 
 #include "io/input.hpp"
 #include "transfer/file_error.hpp"
-#include "transfer/insert_rows.hpp"
 #include "transfer/source_record.hpp"
 
 namespace marketdb::transfer {
@@ -48,7 +47,7 @@ template <class Row>
                                                          std::vector<CoverageClaim> claims) {
     const auto insert_each = [&]<class Row>(std::vector<Row>& each) {
         if constexpr (std::is_same_v<Row, Balance>) {
-            return transfer::insert_rows(db, std::move(each));
+            return db.insert_balance_snapshots(std::move(each));
         } else {
             return insert_covered(db, std::move(each), std::move(claims));
         }
@@ -75,18 +74,6 @@ template <class Row>
         if (one.dataset == dataset && takes_by_age) co_return now - one.max_age;
     }
     co_return std::nullopt;
-}
-
-/// Runs a job whose errors are the file's.
-template <class Job>
-[[nodiscard]] auto of_the_file(Job job) {
-    return [job = std::move(job)] {
-        try {
-            job();
-        } catch (const Error& error) {
-            throw FileError(error);
-        }
-    };
 }
 
 }  // namespace
@@ -134,6 +121,7 @@ boost::asio::awaitable<void> ImportRun::import() {
     co_await find_finished_source();
     if (finished_source_ && !options_.force) report_.skipped = true;
     if (report_.skipped && !options_.dry_run) {
+        add_remarks(coverage_.why_not_complete("it is imported already"));
         co_await describe_skipped();
         co_return;
     }
@@ -141,7 +129,10 @@ boost::asio::awaitable<void> ImportRun::import() {
     if (options_.dry_run) co_return;
     if (options_.on_error == OnError::quarantine) co_await require_quarantine();
     // Nothing to keep and nothing to remember: every file without rows would be "the same" empty file.
-    if (is_validated_ && total_rows_ == 0) co_return;
+    if (is_validated_ && total_rows_ == 0) {
+        add_remarks(coverage_.why_not_complete("it has no rows"));
+        co_return;
+    }
     co_await store();
 }
 
@@ -212,9 +203,11 @@ void ImportRun::take_over(const FileReader& reader, const Chunk& chunk) {
 }
 
 void ImportRun::add_warnings(const FileReader& reader) {
-    for (const std::vector<std::string>& texts : {reader.warnings(), instruments_.contradictions()}) {
-        for (const std::string& text : texts) report_.warnings.push_back(fmt::format("{}: {}", report_.file, text));
-    }
+    for (const std::vector<std::string>& texts : {reader.warnings(), instruments_.contradictions()}) add_remarks(texts);
+}
+
+void ImportRun::add_remarks(const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) report_.warnings.push_back(fmt::format("{}: {}", report_.file, text));
 }
 
 /// Which instruments the rows use, and their times.
@@ -299,9 +292,8 @@ boost::asio::awaitable<void> ImportRun::store() {
 boost::asio::awaitable<void> ImportRun::look_at_coverage(SourceId own) {
     if (!dataset_) co_return;
     co_await coverage_.look_up(own);
-    if (options_.only_gaps) co_return;
-    const std::vector<std::string> overlaps = co_await coverage_.overlaps();
-    for (const std::string& line : overlaps) report_.warnings.push_back(fmt::format("{}: {}", report_.file, line));
+    const std::vector<std::string> remarks = co_await coverage_.remarks();
+    add_remarks(remarks);
 }
 
 boost::asio::awaitable<void> ImportRun::look_at_retention() {

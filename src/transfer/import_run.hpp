@@ -60,6 +60,7 @@ class ImportRun {
 
     [[nodiscard]] std::unique_ptr<FileReader> make_reader();
     void take_over(const FileReader& reader, const Chunk& chunk);
+    void add_remarks(const std::vector<std::string>& texts);
     void add_warnings(const FileReader& reader);
     void note_rows(const io::Batch& batch);
     void reject_refused_rows(io::Batch& batch) const;

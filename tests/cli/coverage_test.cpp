@@ -134,7 +134,8 @@ TEST_F(CoverageCommands, WrongUsageSaysWhatWasExpected) {
             "--to after --from");
     refused({"import", "--complete", kQuotesName}, "--from");
     refused({"import", "--only-gaps", "--on-error", "quarantine", kQuotesName}, "--only-gaps");
-    EXPECT_EQ(run({"gaps", "trades", "BINANCE_SPOT:XYZ/USDT"}).code, 1);
+    EXPECT_EQ(run({"gaps", "trades", "BINANCE_SPOT:XYZ/USDT"}).code, 2) << "1 is a gap that was found";
+    EXPECT_EQ(run({"gaps", "trades", "BTC/USDT"}).code, 2);
     EXPECT_EQ(run({"--db", "sqlite:nowhere.db", "coverage"}).code, 4);
 }
 

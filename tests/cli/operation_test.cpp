@@ -104,7 +104,9 @@ TEST_F(Operation, WhatCheckCannotCheckIsWrongUsage) {
         EXPECT_EQ(outcome.code, 2) << arguments.back() << "\n" << outcome.err;
         EXPECT_EQ(outcome.out, "");
     }
-    EXPECT_EQ(run({"check", "--max-age", "60s", "--exchange", "NOBODY_SPOT"}).code, 1);
+    const Outcome unknown = run({"check", "--max-age", "60s", "--exchange", "NOBODY_SPOT"});
+    EXPECT_EQ(unknown.code, 2) << "an exchange that is silent ends with 1";
+    EXPECT_NE(unknown.err.find("no exchange fits 'NOBODY_SPOT'"), std::string::npos) << unknown.err;
 }
 
 TEST_F(Operation, MetricsAreWrittenWhole) {

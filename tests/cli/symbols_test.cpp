@@ -114,6 +114,9 @@ TEST_F(Symbols, WhatIsKnownOfOneIsSet) {
     EXPECT_EQ(symbol("BTC_USDT").at("contract_size"), 0.0001);
     EXPECT_EQ(run({"symbols", "set", "GATEIO_FUTURES:XBT/USDT"}).code, 2);
     EXPECT_EQ(run({"symbols", "set", "GATEIO_FUTURES:*", "--active"}).code, 2);
+    const Outcome pair = run({"symbols", "set", "GATEIO_FUTURES:XBT/USDT", "--base", "XBT/USDT"});
+    EXPECT_EQ(pair.code, 2);
+    EXPECT_NE(pair.err.find("--base XBT/USDT: expected one asset"), std::string::npos) << pair.err;
     EXPECT_EQ(run({"symbols", "set", "GATEIO_FUTURES:XBT/USDT", "--active", "--inactive"}).code, 2);
     EXPECT_EQ(run({"symbols", "set", "GATEIO_FUTURES:XBT/USDT", "--lot-size", "-1"}).code, 1);
     EXPECT_EQ(run({"symbols", "set", "GATEIO_FUTURES:XBT/USDT", "--lot-size", "nan"}).code, 2);
@@ -138,7 +141,11 @@ TEST_F(Symbols, AMergeShowsItsTargetNeedsYesAndCounts) {
     EXPECT_NE(asked.err.find("add --yes"), std::string::npos) << asked.err;
     EXPECT_EQ(json::parse(answer({"history", "trades", "--json"})).size(), trades.size() + 1);
 
-    const json moved = json::parse(answer({"symbols", "merge", exchange + ":OTHERUSDT", from, "--yes", "--json"}));
+    answer({"coverage", "declare", "trades", exchange + ":OTHERUSDT", "--from", "2024-08-08", "--to", "2024-08-09"});
+    const Outcome merged = run({"symbols", "merge", exchange + ":OTHERUSDT", from, "--yes", "--json"});
+    EXPECT_EQ(merged.code, 0) << merged.err;
+    EXPECT_NE(merged.err.find("coverage declare"), std::string::npos) << merged.err;
+    const json moved = json::parse(merged.out);
     EXPECT_EQ(moved.at(1), json::parse(R"({"dataset":"trades","rows":1,"inserted":1,"updated":0,"unchanged":0})"));
     EXPECT_EQ(symbol("OTHERUSDT").at("is_active"), false);
     EXPECT_EQ(json::parse(answer({"history", "trades", from, "--json"})).size(), trades.size() + 1);

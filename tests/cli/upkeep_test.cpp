@@ -155,6 +155,9 @@ TEST_F(Upkeep, MigrateShowsStepsAndGoesDownOnlyWithYesAndWithoutRows) {
     EXPECT_EQ(answer({"migrate", "plan", "--json"}), "[]\n");
     EXPECT_EQ(answer({"migrate", "up"}), "sqlite:marketdb.db (default): nothing to do\n");
 
+    const Outcome above = run({"migrate", "down", "--to", "99", "--yes"});
+    EXPECT_EQ(above.code, 2);
+    EXPECT_NE(above.err.find("--to 99: the schema has version"), std::string::npos) << above.err;
     const Outcome asked = run({"migrate", "down", "--to", "0"});
     EXPECT_EQ(asked.code, 2);
     EXPECT_EQ(

@@ -194,6 +194,35 @@ TEST_P(ImportCoverage, AUserMaySayThatAFileIsTheWholeOfItsTime) {
                  {"complete"});
 }
 
+TEST_P(ImportCoverage, AUserIsToldThatNothingIsClaimedOfACompleteFile) {
+    ImportOptions options;
+    options.complete_from = kNoon - 12h;
+    options.complete_to = kNoon + 12h;
+    const auto expect_remark = [&](const std::filesystem::path& given, const std::string& why) {
+        const ImportReport report = import(given, options);
+        EXPECT_EQ(report.error, "");
+        ASSERT_EQ(report.warnings.size(), 1U) << why;
+        EXPECT_NE(report.warnings[0].find(given.string() + ": " + why), std::string::npos) << report.warnings[0];
+    };
+    const std::filesystem::path partly = file("partly.csv", tardis_quotes(20) + "rubbish\n");
+    options.on_error = OnError::quarantine;
+    for (const bool dry_run : {true, false}) {
+        options.dry_run = dry_run;
+        expect_remark(partly,
+                      "rows of it are not stored, so it is not claimed to be complete from "
+                      "2024-08-08T00:00:00.000000Z to 2024-08-09T00:00:00.000000Z");
+    }
+    expect_remark(partly, "it is imported already, so it is not claimed");
+    EXPECT_EQ(coverage(), Lines{"book-tickers received +0ms .. +19ms file"}) << "by its rows alone";
+
+    options.on_error = OnError::stop;
+    expect_remark(file("empty.csv", tardis_quotes(0)), "it has no rows, so it is not claimed");
+    options.complete_from = kNoon + 12h;
+    options.complete_to = kNoon + 36h;
+    expect_remark(file("other_day.csv", tardis_quotes(1, "binance", "ETHUSDT")),
+                  "it is said to be complete from 2024-08-09T00:00:00.000000Z to 2024-08-10T00:00:00.000000Z, and has");
+}
+
 TEST_P(ImportCoverage, WhatMarketdbWroteClaimsOnlyWhatTheUserSays) {
     import_whole(file("quotes.csv", tardis_quotes(1'000)));
     HistoryFilter thinned;
