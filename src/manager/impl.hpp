@@ -293,7 +293,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     std::atomic<std::uint64_t> refreshes_{0};
     std::atomic<std::int64_t> last_refresh_us_{kNoTime.time_since_epoch().count()};
     std::atomic<std::int64_t> refreshed_steady_ns_{0};
-    std::atomic<bool> refresh_wanted_{false};
+    std::atomic<std::uint64_t> refresh_wishes_{0};
+    std::uint64_t granted_wishes_ = 0;              // of the maintenance alone
     std::atomic<std::uint64_t> reference_mark_{0};  // of the reference data in memory
     std::atomic<std::uint64_t> data_mark_{0};
 };

@@ -98,7 +98,7 @@ awaitable<std::vector<Latest<Balance>>> DatabaseManager::Impl::active_balances(O
 }
 
 std::size_t DatabaseManager::Impl::invalidate(CacheCategory category, std::string_view pattern) {
-    if (category == CacheCategory::all || category == CacheCategory::reference) refresh_wanted_.store(true);
+    if (category == CacheCategory::all || category == CacheCategory::reference) ++refresh_wishes_;
     std::size_t gone = 0;
     for (std::size_t i = 0; i < latest_.size(); ++i) {
         const auto dataset = static_cast<Dataset>(i);

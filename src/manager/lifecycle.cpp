@@ -179,12 +179,16 @@ asio::awaitable<void> DatabaseManager::Impl::tick() {
     const storage::ChangeMarks marks = co_await engine_->poll_changes(deadline);
     const std::chrono::nanoseconds refreshed{refreshed_steady_ns_.load(std::memory_order_relaxed)};
     const bool expired = now.time_since_epoch() - refreshed >= config_.reference_ttl;
-    const bool wanted = refresh_wanted_.exchange(false);
-    if (marks.reference != reference_mark_.load(std::memory_order_acquire) || expired || wanted) {
+    const std::uint64_t wishes = refresh_wishes_.load();
+    if (marks.reference != reference_mark_.load(std::memory_order_acquire) || expired || wishes != granted_wishes_) {
         co_await load_reference(deadline);
+        // Only now: a load that failed must be tried again. So below.
         reference_mark_.store(marks.reference, std::memory_order_release);
+        granted_wishes_ = wishes;
     }
-    if (marks.data != data_mark_.exchange(marks.data)) co_await refresh_latest();
+    if (marks.data == data_mark_.load()) co_return;
+    co_await refresh_latest();
+    data_mark_.store(marks.data);
 }
 
 asio::awaitable<void> DatabaseManager::Impl::refresh_latest() {

@@ -30,10 +30,10 @@ awaitable<bool> DatabaseManager::Impl::load_reference(Deadline deadline) {
         if (reference_.applied() == applied) break;
     }
 
-    refreshes_.fetch_add(1, std::memory_order_relaxed);
     last_refresh_us_.store(clock_->now().time_since_epoch().count(), std::memory_order_relaxed);
     const auto steady = std::chrono::nanoseconds(clock_->steady_now().time_since_epoch()).count();
     refreshed_steady_ns_.store(steady, std::memory_order_relaxed);
+    refreshes_.fetch_add(1, std::memory_order_release);  // Last: who sees it sees the times too.
     co_return changed;
 }
 

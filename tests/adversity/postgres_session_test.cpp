@@ -2,6 +2,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -106,6 +109,44 @@ TEST_F(PostgresSessions, KeepAFewStatementsWhateverIsAsked) {
         EXPECT_EQ(db->wait(db->get_database_stats()).symbols, 1U);
     }
     EXPECT_EQ(desk_.stored_quotes(symbol), "9|9|9");
+}
+
+/// Somebody stores a newer row, and the look at it fails.
+TEST_F(PostgresSessions, LookAgainForNewRowsOfOthersWhenTheQuestionFailed) {
+    std::atomic<int> failures{0};
+    Config settings = desk_.config();
+    settings.poll_interval = 20ms;
+    settings.log = [&](LogLevel, std::string_view text) {
+        if (text.starts_with("looking for changes of other programs failed")) ++failures;
+    };
+    const auto db = PostgresDesk::open(settings);
+    const SymbolId symbol = PostgresDesk::make_symbol(*db).id;
+    db->wait(db->insert_book_ticker_snapshots(PostgresDesk::quotes(symbol, 1)));
+    const auto bid = [&] {
+        const auto latest = db->find_latest_book_ticker(symbol);
+        return latest ? latest->row.bid_price : kNoNumber;
+    };
+    ASSERT_EQ(bid(), 100);
+    PostgresSession writer(PostgresServer::shared().conninfo(kTestDatabase, kTestRole));
+    writer.run("SET search_path TO " + desk_.schema() +
+               "; BEGIN; INSERT INTO book_ticker_snapshots (symbol_id, timestamp, sequence, bid_price, bid_qty) SELECT "
+               "symbol_id, timestamp + interval '1 s', 0, 150, 1 FROM book_ticker_snapshots");
+    PostgresSession lock(PostgresServer::shared().conninfo(kTestDatabase, kTestRole));
+    lock.run("BEGIN");
+    const auto waiting = [&](const std::string& whose) {
+        return desk_.ask("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND " + whose) == "1";
+    };
+    std::future<void> locking =
+        std::async(std::launch::async, [&] { lock.run("LOCK TABLE " + desk_.schema() + ".book_ticker_snapshots"); });
+    EXPECT_TRUE(wait_until([&] { return waiting("query LIKE 'LOCK TABLE " + desk_.schema() + "%'"); }));
+    writer.run("COMMIT");  // From here on the table is locked.
+    locking.get();
+    EXPECT_TRUE(wait_until([&] { return waiting("application_name = '" + desk_.schema() + "'"); }));
+    end_sessions();
+    EXPECT_TRUE(wait_until([&] { return failures > 0; }));
+    EXPECT_EQ(bid(), 100);
+    lock.run("ROLLBACK");
+    EXPECT_TRUE(wait_until([&] { return bid() == 150; })) << bid();
 }
 
 TEST_F(PostgresSessions, AskForRowsWithoutAJoin) {
@@ -238,11 +279,15 @@ TEST_F(PostgresSessions, OfTwoDesksDoNotDisturbEachOther) {
     EXPECT_EQ(latest_of(*db, symbol).front().row.bid_price, 100);
     EXPECT_EQ(latest_of(*others_db, same).front().row.bid_price, 50);
 
-    std::this_thread::sleep_for(200ms);  // What it changed itself is seen by now.
-    const auto refreshed = others_db->get_performance_stats().refreshes;
-    static_cast<void>(PostgresDesk::make_symbol(*db, "SOL"));
-    std::this_thread::sleep_for(200ms);
-    EXPECT_EQ(others_db->get_performance_stats().refreshes, refreshed) << "it is not the other's affair";
+    bool is_left_alone = false;
+    for (int round = 0; round < 5 && !is_left_alone; ++round) {
+        std::this_thread::sleep_for(200ms);  // What it changed itself is seen by now, unless the machine is busy.
+        const auto refreshed = others_db->get_performance_stats().refreshes;
+        static_cast<void>(PostgresDesk::make_symbol(*db, "SOL" + std::to_string(round)));
+        std::this_thread::sleep_for(200ms);
+        is_left_alone = others_db->get_performance_stats().refreshes == refreshed;
+    }
+    EXPECT_TRUE(is_left_alone) << "it is not the other's affair";
     EXPECT_EQ(others_db->find_symbol(SymbolId{2}), nullptr);
 
     CleanupOptions everything = a_week();
@@ -422,7 +467,7 @@ TEST_F(PostgresSessions, AServerThatIsGoneIsAskedMoreAndMoreSeldom) {
     // An operation that comes while the pool pauses fails at the next attempt: 25 to 50 ms, then up to twice as long, ..
     EXPECT_GE(pauses.size(), 4U);
     EXPECT_LE(pauses.size(), 20U) << "the server was stormed";
-    EXPECT_GT(pauses.back(), 200ms);
+    EXPECT_GT(*std::max_element(pauses.begin(), pauses.end()), 200ms);
     proxy.listen(true);
     EXPECT_TRUE(wait_until([&] { return is_back(*db, symbol); })) << "it did not come back";
 }
