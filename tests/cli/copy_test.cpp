@@ -213,7 +213,7 @@ TEST_F(CopyCommand, CtrlCFinishesTheBatchAndTheNextCopyGoesOn) {
     import_many();
     Surroundings surroundings;
     surroundings.terminal_columns = 200;
-    Program copy(folder(), {"copy", "--batch-rows", "1000", "sqlite:marketdb.db", "sqlite:copy.db"}, surroundings);
+    Program copy(folder(), {"copy", "--batch-rows", "250", "sqlite:marketdb.db", "sqlite:copy.db"}, surroundings);
     ASSERT_TRUE(copy.wait_for_output("copying"));
     copy.send_signal(SIGINT);
     const Outcome interrupted = copy.wait();
@@ -223,7 +223,7 @@ TEST_F(CopyCommand, CtrlCFinishesTheBatchAndTheNextCopyGoesOn) {
     const std::int64_t stored = json::parse(answer({"--db", "sqlite:copy.db", "stats", "--json"}))[0].at("rows");
     EXPECT_GT(stored, 0);
     EXPECT_LT(stored, kMany);
-    EXPECT_EQ(stored % 1'000, 0);
+    EXPECT_EQ(stored % 250, 0);
     const json rest = json::parse(answer({"copy", "--json", "sqlite:marketdb.db", "sqlite:copy.db"}));
     EXPECT_EQ(rest[0].at("found"), stored);
     EXPECT_EQ(rest[0].at("inserted"), kMany - stored);
@@ -234,7 +234,7 @@ TEST_F(CopyCommand, AKilledCopyIsCompletedByTheNext) {
     import_many();
     Surroundings surroundings = to_be_killed(folder());
     surroundings.terminal_columns = 200;
-    Program copy(folder(), {"copy", "--batch-rows", "1000", "sqlite:marketdb.db", "sqlite:copy.db"}, surroundings);
+    Program copy(folder(), {"copy", "--batch-rows", "250", "sqlite:marketdb.db", "sqlite:copy.db"}, surroundings);
     ASSERT_TRUE(copy.wait_for_output("copying"));
     copy.send_signal(SIGKILL);
     EXPECT_EQ(copy.wait().code, -SIGKILL);

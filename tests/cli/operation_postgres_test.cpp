@@ -79,7 +79,7 @@ TEST_F(OperationPostgres, ABackupIsRestored) {
 }
 
 TEST_F(OperationPostgres, ABackupWhileAnotherProgramWritesIsOfOneMoment) {
-    constexpr int kAtOnce = 1'000;
+    constexpr int kAtOnce = 250;
     constexpr int kAll = fewer_if_sanitized(200'000);
     import_there();
     write_file("okex_book_ticker_2024-08-08_BTC-USDT.csv", many_quotes(kAll));

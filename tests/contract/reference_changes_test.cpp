@@ -314,12 +314,17 @@ TEST_P(ReferenceChangesOfOthers, AChangeOfOneManagerReachesAnotherWithinASecond)
     settings.poll_interval = Config{}.poll_interval;
     const auto here = open(settings);
     const auto there = open(settings);
-    SymbolUpdate update;
-    update.min_quantity = 0.125;
-    static_cast<void>(there->wait(there->update_symbol(symbol.id, update)));
-    EXPECT_TRUE(wait_until([&] { return here->find_symbol(symbol.id)->min_quantity == 0.125; }, 1000ms));
-    static_cast<void>(there->wait(there->set_symbol_active(symbol.id, false)));
-    EXPECT_TRUE(wait_until([&] { return !here->find_symbol(symbol.id)->is_active; }, 1000ms));
+    expect_within_a_second([&](int round) {
+        SymbolUpdate update;
+        update.min_quantity = 0.125 + round;
+        static_cast<void>(there->wait(there->update_symbol(symbol.id, update)));
+        return [&, round] { return here->find_symbol(symbol.id)->min_quantity == 0.125 + round; };
+    });
+    expect_within_a_second([&](int round) {
+        const bool is_active = round % 2 == 1;
+        static_cast<void>(there->wait(there->set_symbol_active(symbol.id, is_active)));
+        return [&, is_active] { return here->find_symbol(symbol.id)->is_active == is_active; };
+    });
 }
 
 TEST_P(ReferenceChangesOfOthers, WhatAnotherManagerChangedStaysWhenMemoryDoesNotKnowIt) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <initializer_list>
@@ -44,6 +45,22 @@ template <class Condition>
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     return true;
+}
+
+/// For what is to happen within a second: the fastest of up to five rounds, as a machine that does other things holds up any of them.
+///
+/// @param round  `round(number)` makes it happen once more, and returns the condition that holds when it has.
+template <class Round>
+void expect_within_a_second(Round&& round) {
+    using Clock = std::chrono::steady_clock;
+    auto fastest = Clock::duration::max();
+    for (int number = 0; number < 5 && fastest >= std::chrono::seconds(1); ++number) {
+        const auto has_happened = round(number);
+        const auto begin = Clock::now();
+        ASSERT_TRUE(wait_until(has_happened)) << "round " << number;
+        fastest = std::min(fastest, Clock::now() - begin);
+    }
+    EXPECT_LT(fastest, std::chrono::seconds(1));
 }
 
 }  // namespace marketdb::testing

@@ -133,6 +133,8 @@ TEST_F(SqliteEngine, ClosingCancelsWhatStillRunsAtItsDeadline) {
     ASSERT_TRUE(wait_until([&] { return engine_->pending() == 2; }));
     auto closed = held.start(engine_->close(Deadline::in(5ms)));
     EXPECT_EQ(closed.wait_for(50ms), std::future_status::timeout);
+    // Since the same moment nothing is begun any more.
+    ASSERT_TRUE(wait_until([&] { return held.start(engine_->migrate_status({})).get() == "closed"; }));
     EXPECT_EQ(held.let_go(), "cancelled");
     EXPECT_EQ(waits.get(), "cancelled");
     EXPECT_EQ(closed.get(), "ok");
