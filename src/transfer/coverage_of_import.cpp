@@ -118,8 +118,9 @@ std::string_view CoverageOfImport::doubt_of_complete() const {
 bool CoverageOfImport::has_rows_of_complete() const {
     const core::Intervals said{{options_.complete_from, options_.complete_to}};
     for (std::size_t index = 0; index < instruments_.count(); ++index) {
-        const core::Intervals whole = claims_.whole(index, claims_.main_clock(index));
-        if (!core::common(whole, said).empty()) return true;
+        for (const ClockKind clock : {ClockKind::event, ClockKind::received}) {
+            if (!core::common(claims_.whole(index, clock), said).empty()) return true;
+        }
     }
     return false;
 }
