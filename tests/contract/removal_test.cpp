@@ -92,6 +92,29 @@ TEST_P(RemovalContract, ASeriesWithoutRowsIsNoneAnyMore) {
     EXPECT_EQ(series_counts(*this), "1 from +0ms to +0ms\n");
 }
 
+MARKETDB_SHARED_CONTRACT_SUITE(RemovalOfOthers);
+
+/// Memory has not learned of the symbol yet.
+TEST_P(RemovalOfOthers, AllIsAlsoWhatAnotherManagerHasJustMade) {
+    const Symbol first = make_symbol();
+    close();
+    Config settings = config();
+    settings.poll_interval = 1h;
+    const auto here = open(settings);
+    const auto there = open(settings);
+    Symbol symbol = first;
+    symbol.symbol_base = "ETH";
+    symbol.exchange_symbol = "ETHUSDT";
+    symbol = there->wait(there->insert_symbol(symbol));
+    EXPECT_EQ(there->wait(there->insert_book_ticker_snapshots({quote(symbol.id, kNoon, 1, 2)})), result(1));
+    DeleteOptions everything;
+    everything.series.exchange = "*";
+    const Removal removal = here->wait(delete_rows(*here, everything));
+    EXPECT_EQ(removal.rows, 1U);
+    ASSERT_EQ(removal.series.size(), 1U);
+    EXPECT_EQ(removal.series.front().symbol_id, symbol.id);
+}
+
 TEST_P(RemovalContract, OfBalancesGoThoseOfTheAssetAndNoOther) {
     const Exchange exchange = make_exchange();
     store({balance(exchange.id, "USDT", kNoon, 1), balance(exchange.id, "USDT", kNoon + 1s, 2),
