@@ -46,10 +46,9 @@ void refuse_pair(std::string_view option, const std::optional<std::string>& asse
 }
 
 SymbolUpdate read_update(const SymbolSetArguments& arguments) {
-    for (const auto& [option, asset] : {std::pair("--base", arguments.base), std::pair("--quote", arguments.quote),
-                                        std::pair("--settle-asset", arguments.settle_asset)}) {
-        refuse_pair(option, asset);
-    }
+    refuse_pair("--base", arguments.base);
+    refuse_pair("--quote", arguments.quote);
+    refuse_pair("--settle-asset", arguments.settle_asset);
     SymbolUpdate update;
     if (arguments.base) update.symbol_base = *arguments.base;
     if (arguments.quote) update.symbol_quote = *arguments.quote;

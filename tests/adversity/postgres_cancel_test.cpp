@@ -291,7 +291,7 @@ TEST_F(PostgresCancel, AWishReachesAServerThatWaitsForALock) {
     const auto begin = Clock::now();
     running.cancel(asio::cancellation_type::total);
     steps.finish(running);
-    EXPECT_LT(Clock::now() - begin, 30s);
+    EXPECT_LT(Clock::now() - begin, 1s);
     EXPECT_EQ(running.code(), ErrorCode::cancelled) << running.what();
     EXPECT_EQ(waiting_for_locks(), "0");
     lock.run("ROLLBACK");
@@ -321,7 +321,7 @@ TEST_F(PostgresCancel, AWishThatTheServerCannotAnswerLeavesAnInsertInDoubt) {
     const auto begin = Clock::now();
     running.cancel(asio::cancellation_type::total);
     steps.finish(running);
-    EXPECT_LT(Clock::now() - begin, 30s);
+    EXPECT_LT(Clock::now() - begin, 3s);
     EXPECT_EQ(running.code(), ErrorCode::in_doubt) << running.what();
     check_stored(kInsert, other, true);
     proxy.heal();

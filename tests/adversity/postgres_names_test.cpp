@@ -33,7 +33,7 @@ namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
 /// Half of what a manager gives a thread to end: who is held up by one is held up for longer.
-constexpr auto kNotHeldUp = 20s;
+constexpr auto kNotHeldUp = 1s;
 /// For a machine that does other things too.
 constexpr auto kSlack = 8s;
 

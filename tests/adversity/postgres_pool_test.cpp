@@ -166,7 +166,7 @@ TEST_F(PostgresPool, WhereNobodyListensOpeningFailsAtOnceAndSucceedsLater) {
     DatabaseManager db(desk_.config(proxy.url(desk_.parameters())));
     const auto begin = std::chrono::steady_clock::now();
     expect_error(ErrorCode::unavailable, [&] { db.wait(db.initialize()); }, {"Connection refused"});
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s);
     proxy.listen(true);
     db.wait(db.initialize());
     EXPECT_TRUE(db.is_initialized());

@@ -189,7 +189,7 @@ TEST_F(ConvertPostgres, KilledAfterEveryStepItGoesOn) {
         kills += program.wait().code == -SIGKILL ? 1 : 0;
         is_done = last_seen.starts_with("converted");
     }
-    EXPECT_GE(kills, 3) << "one sees several steps as one where the machine is busy";
+    EXPECT_GE(kills, 8);
     EXPECT_EQ(database_.value("SELECT count(*) FROM book_ticker_snapshots"), "3000");
     EXPECT_EQ(database_.value("SELECT count(*) FROM trade_snapshots"), "2000");
     EXPECT_EQ(database_.value("SELECT sum(rows) FROM series"), "5400");
@@ -210,7 +210,7 @@ TEST_F(ConvertPostgres, KilledWhileItFinishesItGoesOn) {
         ++kills;
         EXPECT_EQ(database_.value("SELECT count(*) FROM book_ticker_snapshots"), "3000");
     }
-    EXPECT_GE(kills, 1);
+    EXPECT_GE(kills, 2);
     const Outcome again = migrate({"finish", "--yes"});
     // It may have been over already when it was killed.
     const bool was_over = again.err.find("keeps no old tables") != std::string::npos;
