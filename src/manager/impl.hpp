@@ -95,6 +95,8 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     // reference.cpp
     [[nodiscard]] const cache::ReferenceTable& reference() const noexcept { return reference_; }
     awaitable<bool> load_reference(Deadline deadline);
+    /// Reads the reference data if the database says that it changed.
+    awaitable<void> refresh_if_changed(Deadline deadline);
     awaitable<const Exchange*> exchange_by_id(ExchangeId id, Deadline deadline);
     awaitable<const Exchange*> exchange_by_name(std::string enum_value, Deadline deadline);
     awaitable<const Symbol*> symbol_by_id(SymbolId id, Deadline deadline);
@@ -252,8 +254,6 @@ class DatabaseManager::Impl : public std::enable_shared_from_this<Impl> {
     awaitable<void> tick();
     awaitable<void> refresh_latest();
 
-    /// Reads the reference data if the database says that it changed.
-    awaitable<void> refresh_if_changed(Deadline deadline);
     template <class Row>
     awaitable<Row> insert_reference(Row row, Deadline deadline);
     /// What `look` finds, else the wanted row, stored by the method.

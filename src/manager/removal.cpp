@@ -79,8 +79,7 @@ awaitable<Removal> remove_chosen(Impl& impl, OwnedSeriesFilter filter, DeleteOpt
     if (!options.dry_run) impl.refuse_read_only();
     const Table& table = storage::table_of(options.dataset);
     // All means all: what another program has just made too.
-    const bool has_news = co_await impl.load_reference(deadline);
-    static_cast<void>(has_news);
+    co_await impl.refresh_if_changed(deadline);
     std::vector<SeriesKey> series = co_await impl.choose(table, filter, deadline);
     if (series.size() > 1) co_await leave_out_empty(impl, table, series, deadline);
     const storage::Column& time = *table.find(storage::Role::event_time);
